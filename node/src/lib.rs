@@ -1,0 +1,1 @@
+//! One node: store, commands, server.

@@ -1,0 +1,1 @@
+//! The words that nodes and clients share.
