@@ -1,1 +1,3 @@
 //! One node: store, commands, server.
+
+pub mod store;
