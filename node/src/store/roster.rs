@@ -64,11 +64,6 @@ impl Roster {
         }
     }
 
-    /// Places taken.
-    pub(super) const fn len(&self) -> usize {
-        self.taken
-    }
-
     /// Places, free ones included.
     pub(super) const fn places(&self) -> usize {
         self.places.len()
@@ -109,7 +104,7 @@ mod tests {
         assert_eq!(roster.from(0).map(|(at, _)| at).collect::<Vec<_>>(), [0, 3]);
         assert_eq!(roster.add(entry(9)).0, 2);
         assert_eq!(roster.get(2).map(|entry| entry.hash), Some(9));
-        assert_eq!(roster.len(), 3);
+        assert_eq!(roster.taken, 3);
         for position in [0, 2, 3] {
             roster.remove(position);
         }

@@ -37,6 +37,12 @@ impl ArgRange {
         frame.get(self.start as usize..self.end as usize).unwrap_or_default()
     }
 
+    /// Where the argument ends, counted from the first byte of its request.
+    #[must_use]
+    pub const fn end(self) -> usize {
+        self.end as usize
+    }
+
     /// Bytes of the argument.
     #[must_use]
     pub const fn len(self) -> usize {

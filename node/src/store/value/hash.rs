@@ -167,8 +167,9 @@ const PICK_TRIES_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use proptest::prelude::*;
+    use super::{Hash, HashLimits};
+    use fastrand::Rng;
+    use proptest::prelude::{any, prop_assert_eq, proptest};
     use std::collections::{BTreeMap, BTreeSet};
 
     const LIMITS: HashLimits = HashLimits { entries_max: 4, value_bytes_max: 8 };
