@@ -9,6 +9,19 @@ pub mod ports;
 pub mod session;
 pub mod spec;
 pub mod table;
+pub mod version;
+
+mod client;
+mod client_list;
+mod config;
+mod connection;
+mod help;
+mod latency;
+mod lolwut;
+mod memory;
+mod refused;
+mod server;
+mod slowlog;
 
 mod strings;
 mod transactions;
@@ -19,5 +32,16 @@ mod testing;
 /// All families, listed by hand: nothing registers itself.
 #[must_use]
 pub fn table() -> table::Commands {
-    table::Commands::new(&[strings::ROWS, transactions::ROWS])
+    table::Commands::new(&[
+        connection::ROWS,
+        client::ROWS,
+        server::ROWS,
+        config::ROWS,
+        memory::ROWS,
+        slowlog::ROWS,
+        latency::ROWS,
+        refused::ROWS,
+        strings::ROWS,
+        transactions::ROWS,
+    ])
 }
