@@ -15,13 +15,17 @@ mod client;
 mod client_list;
 mod config;
 mod connection;
+mod describe;
+mod docs;
 mod help;
+mod introspect;
 mod latency;
 mod lolwut;
 mod memory;
 mod refused;
 mod server;
 mod slowlog;
+mod syntax;
 
 mod strings;
 mod transactions;
@@ -35,6 +39,7 @@ pub fn table() -> table::Commands {
     table::Commands::new(&[
         connection::ROWS,
         client::ROWS,
+        introspect::ROWS,
         server::ROWS,
         config::ROWS,
         memory::ROWS,
