@@ -11,6 +11,16 @@ pub mod spec;
 pub mod table;
 pub mod version;
 
+mod expiry;
+mod hash_counters;
+mod hash_random;
+mod hashes;
+mod keys;
+mod lcs;
+mod lifetimes;
+mod object;
+mod scan;
+mod set;
 mod strings;
 mod transactions;
 
@@ -20,5 +30,17 @@ mod testing;
 /// All families, listed by hand: nothing registers itself.
 #[must_use]
 pub fn table() -> table::Commands {
-    table::Commands::new(&[strings::ROWS, transactions::ROWS])
+    table::Commands::new(&[
+        strings::ROWS,
+        set::ROWS,
+        lcs::ROWS,
+        keys::ROWS,
+        expiry::ROWS,
+        scan::ROWS,
+        object::ROWS,
+        hashes::ROWS,
+        hash_counters::ROWS,
+        hash_random::ROWS,
+        transactions::ROWS,
+    ])
 }
