@@ -16,8 +16,10 @@ pub enum Expected {
     Any,
     /// `<int>`, `<int 1..10>`: an integer within these bounds.
     Integer(i64, i64),
-    /// `<bulk>`, `<bulk id=* addr=*>`: a payload that matches this glob.
+    /// `<bulk>`, `<bulk id=* addr=*>`: a bulk string that matches this glob.
     Bulk(Vec<u8>),
+    /// `<verbatim txt:*>`: a verbatim string of RESP3 that matches this glob, format included.
+    Verbatim(Vec<u8>),
     /// `<error>`, `<error ERR *>`: an error that matches this glob.
     Error(Vec<u8>),
 }
@@ -75,7 +77,8 @@ impl Expected {
                 let value = std::str::from_utf8(digits).ok().and_then(|text| text.parse::<i64>().ok());
                 value.is_some_and(|value| (*least..=*most).contains(&value))
             }
-            (Self::Bulk(glob), Node::Payload(b'$' | b'=', text))
+            (Self::Bulk(glob), Node::Payload(b'$', text))
+            | (Self::Verbatim(glob), Node::Payload(b'=', text))
             | (Self::Error(glob), Node::Line(b'-', text) | Node::Payload(b'!', text)) => {
                 text::matches(glob, text)
             }
@@ -112,6 +115,7 @@ impl Expected {
         match name {
             "any" => Ok(Self::Any),
             "bulk" => Ok(Self::Bulk(glob()?)),
+            "verbatim" => Ok(Self::Verbatim(glob()?)),
             "error" => Ok(Self::Error(glob()?)),
             "int" if rest.is_empty() => Ok(Self::Integer(i64::MIN, i64::MAX)),
             "int" => {
@@ -180,6 +184,8 @@ mod tests {
         assert!(!agrees(&["<int>"], b"$1\r\n5\r\n", listed));
         assert!(agrees(&["<bulk id=* x>"], b"$6\r\nid=1 x\r\n", listed));
         assert!(!agrees(&["<bulk id=*>"], b"$1\r\nx\r\n", listed));
+        assert!(agrees(&["<verbatim txt:*>"], b"=5\r\ntxt:x\r\n", listed));
+        assert!(!agrees(&["<bulk>"], b"=5\r\ntxt:x\r\n", listed));
         assert!(agrees(&["<error>"], b"-ERR x\r\n", listed));
         assert!(!agrees(&["<error>"], b"+ERR x\r\n", listed));
         assert!(agrees(&["*2", "<any>", ":1"], b"*2\r\n*1\r\n:3\r\n:1\r\n", listed));

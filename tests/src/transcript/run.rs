@@ -50,6 +50,8 @@ pub struct Runner {
     record: bool,
     connections: BTreeMap<String, Connection>,
     current: String,
+    /// What `!let` kept, by `{NAME}`.
+    kept: BTreeMap<String, String>,
 }
 
 /// What came back.
@@ -62,7 +64,15 @@ impl Runner {
     /// A runner for the server on this port; with `record`, it writes replies into the script instead of failing.
     pub fn new(peer: Peer, port: u16, record: bool) -> Self {
         let current = FIRST.to_owned();
-        let mut runner = Self { peer, port, version: None, record, connections: BTreeMap::new(), current };
+        let mut runner = Self {
+            peer,
+            port,
+            version: None,
+            record,
+            connections: BTreeMap::new(),
+            current,
+            kept: BTreeMap::new(),
+        };
         if peer == Peer::Redis {
             runner.version = redis_version(port);
         }
@@ -74,6 +84,7 @@ impl Runner {
         let mut outcome = Outcome::default();
         let name = script.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         self.connections.clear();
+        self.kept.clear();
         FIRST.clone_into(&mut self.current);
         for item in &mut script.items {
             let done = match item {
@@ -82,6 +93,10 @@ impl Runner {
                 Item::Protocol(version) => self.hello(*version),
                 Item::Connection(name) => {
                     name.clone_into(&mut self.current);
+                    Ok(())
+                }
+                Item::Close => {
+                    self.close();
                     Ok(())
                 }
                 Item::Exchange(exchange) => self.exchange(exchange, &mut outcome).map_err(|text| {
@@ -141,6 +156,9 @@ impl Runner {
 
     fn attempt(&mut self, exchange: &mut Exchange, index: u32, record: bool) -> Result<(), String> {
         let actual = self.perform(exchange, index, record)?;
+        if let (Some(name), Some(reply)) = (&exchange.keep, actual.replies.first()) {
+            self.kept.insert(format!("{{{name}}}"), reply.text());
+        }
         if matches!(exchange.replies, Replies::Any) {
             return actual.end.map_or(Ok(()), |error| Err(error.to_string()));
         }
@@ -166,6 +184,7 @@ impl Runner {
     /// Sends and reads as many replies as are expected.
     fn perform(&mut self, exchange: &Exchange, index: u32, record: bool) -> Result<Actual, String> {
         let answer = exchange.answer(self.peer).cloned();
+        let kept = self.kept.clone();
         let connection = self.connection()?;
         let stray = connection.unread().to_vec();
         if !stray.is_empty() {
@@ -176,7 +195,9 @@ impl Runner {
             Send::Nothing => Ok(()),
             Send::Raw(bytes) => connection.send_raw(bytes),
             Send::Words(line) => {
-                let words = text::split(&line.replace("{i}", &index.to_string()))?;
+                let line = line.replace("{i}", &index.to_string());
+                let words =
+                    text::split(&kept.iter().fold(line, |line, (name, text)| line.replace(name, text)))?;
                 connection.send(&words)
             }
         };

@@ -31,6 +31,8 @@ pub enum Item {
     Protocol(u8),
     /// `!connection NAME`.
     Connection(String),
+    /// `!close`: the connection in use is closed from this side.
+    Close,
     /// Something sent, something expected.
     Exchange(Box<Exchange>),
 }
@@ -52,6 +54,8 @@ pub struct Exchange {
     pub until: bool,
     /// `!times N`: sent N times, `{i}` counting from 0.
     pub times: Option<u32>,
+    /// `!let NAME`: what the text of the reply is kept as; `{NAME}` stands for it later.
+    pub keep: Option<String>,
     /// What comes back.
     pub replies: Replies,
 }
@@ -159,6 +163,7 @@ impl Script {
                 Item::Reset => push_line(&mut text, "!reset"),
                 Item::Protocol(version) => push_line(&mut text, &format!("!resp{version}")),
                 Item::Connection(name) => push_line(&mut text, &format!("!connection {name}")),
+                Item::Close => push_line(&mut text, "!close"),
                 Item::Exchange(exchange) => exchange.push_text(&mut text),
             }
         }
@@ -274,6 +279,7 @@ impl Reader<'_> {
             "reset" => self.step(Item::Reset),
             "resp2" => self.step(Item::Protocol(2)),
             "resp3" => self.step(Item::Protocol(3)),
+            "close" => self.step(Item::Close),
             "connection" => self.step(Item::Connection(rest.to_owned())),
             _ => self.modifier(line, name, rest),
         }
@@ -287,6 +293,7 @@ impl Reader<'_> {
             "larder" => self.script.flags_larder = flags(),
             "any" => self.next.replies = Replies::Any,
             "until" => self.next.until = true,
+            "let" => self.next.keep = Some(rest.to_owned()),
             "times" => self.next.times = Some(rest.parse().map_err(|_| "!times takes a number")?),
             "since" => self.next.since = Some(version(rest).ok_or("!since takes a version")?),
             "unordered" => self.next.order = order(rest)?,
@@ -384,7 +391,9 @@ mod tests {
 !larder --a 1
 !reset
 !connection b
+!close
 !resp3
+!let x
 !times 3
 > SET k{i} \"a b\"
   +OK
@@ -420,7 +429,7 @@ larder:
         assert_eq!(script.flags(Peer::Larder), ["--a", "1"]);
         let exchanges: Vec<_> = script.exchanges().collect();
         assert_eq!(exchanges.len(), 5);
-        assert_eq!((exchanges[0].line, exchanges[0].times), (7, Some(3)));
+        assert_eq!((exchanges[0].line, exchanges[0].times), (9, Some(3)));
         assert!(exchanges[1].answer(Peer::Larder).unwrap().closed);
         assert!(!exchanges[1].answer(Peer::Redis).unwrap().closed);
         assert_eq!(exchanges[2].order, Order { unordered_at: Some(1), pairs: true });
