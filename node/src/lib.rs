@@ -1,1 +1,4 @@
 //! One node: store, commands, server.
+
+pub mod commands;
+pub mod store;
