@@ -94,7 +94,9 @@ fn check_text(name: &str, source: &str, code: &str, faults: &mut Vec<String>) {
     if code.contains("#[ignore") {
         faults.push("an ignored test".to_owned());
     }
-    if (name.ends_with("/mod.rs") || name.ends_with("/lib.rs")) && !is_table_of_contents(code) {
+    // The families of commands are listed there by hand (house style, section 4).
+    let listing = name == "node/src/commands/mod.rs";
+    if (name.ends_with("/mod.rs") || name.ends_with("/lib.rs")) && !listing && !is_table_of_contents(code) {
         faults.push("is more than a table of contents: docs, mod, use".to_owned());
     }
 }
