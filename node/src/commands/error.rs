@@ -54,6 +54,13 @@ pub enum CommandError {
     NanOrInfinity,
     /// The number is beyond what the command takes.
     OutOfRange,
+    /// The number is beyond bounds that the command names.
+    NotBetween {
+        /// The lowest number allowed.
+        min: i64,
+        /// The highest number allowed.
+        max: i64,
+    },
     /// The number has to be zero or more.
     MustBePositive,
     /// The number, called so by its name, has to be zero or more.
@@ -155,6 +162,9 @@ impl fmt::Display for CommandError {
                 "unknown subcommand or wrong number of arguments for '{name}'. Try {container} HELP."
             ),
             Self::WrongArity { command } => write!(f, "wrong number of arguments for '{command}' command"),
+            Self::NotBetween { min, max } => {
+                write!(f, "value is out of range, value must between {min} and {max}")
+            }
             Self::MustBePositiveNamed(what) => write!(f, "{what} must be positive"),
             Self::InvalidExpire { command } => write!(f, "invalid expire time in '{command}' command"),
             Self::InvalidDatabase { which } => write!(f, "invalid {which}DB index"),

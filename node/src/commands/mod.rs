@@ -17,17 +17,26 @@ mod config;
 mod connection;
 mod describe;
 mod docs;
+mod expiry;
+mod hash_counters;
+mod hash_random;
+mod hashes;
 mod help;
 mod introspect;
+mod keys;
 mod latency;
+mod lcs;
+mod lifetimes;
 mod lolwut;
 mod memory;
+mod object;
 mod refused;
+mod scan;
 mod server;
+mod set;
 mod slowlog;
-mod syntax;
-
 mod strings;
+mod syntax;
 mod transactions;
 
 #[cfg(test)]
@@ -47,6 +56,15 @@ pub fn table() -> table::Commands {
         latency::ROWS,
         refused::ROWS,
         strings::ROWS,
+        set::ROWS,
+        lcs::ROWS,
+        keys::ROWS,
+        expiry::ROWS,
+        scan::ROWS,
+        object::ROWS,
+        hashes::ROWS,
+        hash_counters::ROWS,
+        hash_random::ROWS,
         transactions::ROWS,
     ])
 }

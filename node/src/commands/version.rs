@@ -1,7 +1,7 @@
-//! Which versions the node tells its clients.
+//! Which version we say we are.
 
-/// The version of Redis whose commands, replies and errors these are. Clients choose what they ask for by it.
+/// The version of Redis whose commands these are, for clients that look.
 pub const REDIS_VERSION: &str = "7.2.5";
 
-/// The version of Larder.
+/// Our own version.
 pub const LARDER_VERSION: &str = env!("CARGO_PKG_VERSION");
