@@ -24,6 +24,10 @@ mod strings;
 mod transactions;
 
 #[cfg(test)]
+mod model;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod testing;
 
 /// All families, listed by hand: nothing registers itself.
