@@ -57,7 +57,7 @@ impl Partition {
     }
 
     /// All partitions, ascending.
-    pub fn all() -> impl DoubleEndedIterator<Item = Self> + ExactSizeIterator {
+    pub fn all() -> impl DoubleEndedIterator<Item = Self> + ExactSizeIterator + Clone {
         (0..PARTITIONS).map(Self)
     }
 

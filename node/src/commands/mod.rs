@@ -9,6 +9,7 @@ pub mod ports;
 pub mod session;
 pub mod spec;
 pub mod table;
+pub mod version;
 
 mod strings;
 mod transactions;

@@ -126,7 +126,7 @@ impl Flags {
     pub const SECRET: Self = Self(1 << 8);
     /// Changes data without naming keys, so CLIENT PAUSE WRITE holds it back too.
     pub const MAY_WRITE: Self = Self(1 << 9);
-    /// Not carried out while reads are paused, like any other; without it a command runs even then.
+    /// Carried out even while all commands are paused (CLIENT PAUSE).
     pub const UNPAUSED: Self = Self(1 << 10);
     /// Not allowed from scripts.
     pub const NO_SCRIPT: Self = Self(1 << 11);
