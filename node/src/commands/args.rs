@@ -4,6 +4,7 @@ use larder_proto::resp::ArgRange;
 
 use super::error::CommandError;
 use super::number::{parse_float, parse_integer};
+use crate::store::Database;
 
 /// The words of a command that are not taken yet. Nothing is copied: a word is a range of the request's bytes.
 #[derive(Clone, Copy, Debug)]
@@ -95,6 +96,24 @@ impl<'a> Args<'a> {
         parse_integer(self.bytes()?).ok_or(CommandError::NotInteger)
     }
 
+    /// The next word as an integer within these bounds, both included.
+    ///
+    /// # Errors
+    /// There is none, it is no 64-bit integer, or it is beyond the bounds.
+    pub fn integer_between(&mut self, min: i64, max: i64) -> Result<i64, CommandError> {
+        let value = self.integer()?;
+        if (min..=max).contains(&value) { Ok(value) } else { Err(CommandError::NotBetween { min, max }) }
+    }
+
+    /// The next word as the number of a database.
+    ///
+    /// # Errors
+    /// There is none, it is no integer of 32 bits, or there is no such database.
+    pub fn database(&mut self) -> Result<Database, CommandError> {
+        let number = self.integer_between(i32::MIN.into(), i32::MAX.into())?;
+        Database::new(number).ok_or(CommandError::DatabaseOutOfRange)
+    }
+
     /// The next word as a finite number.
     ///
     /// # Errors
@@ -113,6 +132,21 @@ impl<'a> Args<'a> {
     /// The words not taken yet.
     pub fn rest(self) -> impl ExactSizeIterator<Item = &'a [u8]> + Clone {
         self.words[self.at.min(self.words.len())..].iter().map(move |word| word.of(self.frame))
+    }
+
+    /// The words not taken yet, two by two.
+    ///
+    /// # Errors
+    /// They are odd in number: as Redis says it, a wrong number of arguments for `command`.
+    pub fn pairs(
+        self,
+        command: &'static str,
+    ) -> Result<impl ExactSizeIterator<Item = (&'a [u8], &'a [u8])>, CommandError> {
+        let words = &self.words[self.at.min(self.words.len())..];
+        if words.len() % 2 == 1 {
+            return Err(CommandError::WrongArity { command: command.to_owned() });
+        }
+        Ok(words.chunks_exact(2).map(move |pair| (pair[0].of(self.frame), pair[1].of(self.frame))))
     }
 
     /// Refuses words that are left over.

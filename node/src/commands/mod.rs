@@ -11,7 +11,32 @@ pub mod spec;
 pub mod table;
 pub mod version;
 
+mod client;
+mod client_list;
+mod config;
+mod connection;
+mod describe;
+mod docs;
+mod expiry;
+mod hash_counters;
+mod hash_random;
+mod hashes;
+mod help;
+mod introspect;
+mod keys;
+mod latency;
+mod lcs;
+mod lifetimes;
+mod lolwut;
+mod memory;
+mod object;
+mod refused;
+mod scan;
+mod server;
+mod set;
+mod slowlog;
 mod strings;
+mod syntax;
 mod transactions;
 
 #[cfg(test)]
@@ -20,5 +45,26 @@ mod testing;
 /// All families, listed by hand: nothing registers itself.
 #[must_use]
 pub fn table() -> table::Commands {
-    table::Commands::new(&[strings::ROWS, transactions::ROWS])
+    table::Commands::new(&[
+        connection::ROWS,
+        client::ROWS,
+        introspect::ROWS,
+        server::ROWS,
+        config::ROWS,
+        memory::ROWS,
+        slowlog::ROWS,
+        latency::ROWS,
+        refused::ROWS,
+        strings::ROWS,
+        set::ROWS,
+        lcs::ROWS,
+        keys::ROWS,
+        expiry::ROWS,
+        scan::ROWS,
+        object::ROWS,
+        hashes::ROWS,
+        hash_counters::ROWS,
+        hash_random::ROWS,
+        transactions::ROWS,
+    ])
 }

@@ -80,6 +80,15 @@ impl Decimal {
         }
     }
 
+    /// Whether it is a number that can be written.
+    #[must_use]
+    pub const fn is_finite(self) -> bool {
+        match self {
+            Self::Exact(_) => true,
+            Self::Float(value) => value.is_finite(),
+        }
+    }
+
     fn to_float(self) -> f64 {
         match self {
             Self::Exact(steps) => steps as f64 / STEPS as f64,

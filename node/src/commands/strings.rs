@@ -1,6 +1,6 @@
 //! The family of strings: reading, counting, cutting. SET and its relatives, LCS are files of their own.
 
-use larder_proto::resp::Out;
+use larder_proto::resp::{DECIMAL_BYTES_MAX, Out, decimal};
 use larder_proto::time::Deadline;
 
 use super::args::Args;
@@ -32,6 +32,28 @@ pub(super) const ROWS: &[Spec] = &[
         summary: "Atomically returns the string values of one or more keys.",
         syntax: "key [key ...]",
         run: Run::Read(mget),
+    },
+    Spec {
+        name: "mset",
+        arity: Arity::AtLeast(3),
+        keys: Keys::From { first: 1, step: 2 },
+        flags: Flags::DENY_OOM,
+        group: Group::String,
+        since: "1.0.1",
+        summary: "Atomically creates or modifies the string values of one or more keys.",
+        syntax: "key value [key value ...]",
+        run: Run::Write(mset),
+    },
+    Spec {
+        name: "msetnx",
+        arity: Arity::AtLeast(3),
+        keys: Keys::From { first: 1, step: 2 },
+        flags: Flags::DENY_OOM,
+        group: Group::String,
+        since: "1.0.1",
+        summary: "Atomically modifies the string values of one or more keys only when all keys don't exist.",
+        syntax: "key value [key value ...]",
+        run: Run::Write(msetnx),
     },
     Spec {
         name: "strlen",
@@ -160,6 +182,21 @@ fn mget(cx: &mut ReadCx<'_, '_>, args: Args<'_>, out: &mut Out<'_>) -> Outcome {
     Ok(())
 }
 
+fn mset(cx: &mut WriteCx<'_, '_>, args: Args<'_>, out: &mut Out<'_>) -> Outcome {
+    args.pairs("mset")?.for_each(|(key, value)| cx.keys.set(key, value, Deadline::NEVER));
+    out.ok();
+    Ok(())
+}
+
+fn msetnx(cx: &mut WriteCx<'_, '_>, args: Args<'_>, out: &mut Out<'_>) -> Outcome {
+    let free = args.pairs("msetnx")?.all(|(key, _)| !cx.keys.contains(key));
+    if free {
+        args.pairs("msetnx")?.for_each(|(key, value)| cx.keys.set(key, value, Deadline::NEVER));
+    }
+    out.integer(i64::from(free));
+    Ok(())
+}
+
 fn strlen(cx: &mut ReadCx<'_, '_>, mut args: Args<'_>, out: &mut Out<'_>) -> Outcome {
     out.count(cx.keys.string(args.key()?)?.map_or(0, <[u8]>::len));
     Ok(())
@@ -241,7 +278,7 @@ fn add(cx: &mut WriteCx<'_, '_>, key: &[u8], amount: i64, out: &mut Out<'_>) -> 
         None => 0,
     };
     let sum = old.checked_add(amount).ok_or(CommandError::Overflow)?;
-    cx.keys.set(key, sum.to_string().as_bytes(), deadline);
+    cx.keys.set(key, decimal(sum, &mut [0; DECIMAL_BYTES_MAX]), deadline);
     out.integer(sum);
     Ok(())
 }
@@ -284,6 +321,21 @@ mod tests {
             ("strlen none", ":0|"),
             ("mget n none", "*2|$8|42.5!\0\0x|$-1|"),
             ("setrange n 1048576 x", "-ERR string exceeds maximum allowed size (proto-max-bulk-len)|"),
+        ]);
+    }
+
+    #[test]
+    fn many_keys_are_set_together_or_not_at_all() {
+        let mut bench = Bench::new();
+        bench.expect(&[
+            ("mset a 1 b 2 a 3", "+OK|"),
+            ("mget a b", "*2|$1|3|$1|2|"),
+            ("mset a 1 b", "-ERR wrong number of arguments for 'mset' command|"),
+            ("msetnx a 1 b", "-ERR wrong number of arguments for 'msetnx' command|"),
+            ("msetnx c 1 a 9", ":0|"),
+            ("get c", "$-1|"),
+            ("msetnx c 1 d 2 c 3", ":1|"),
+            ("mget c d a", "*3|$1|3|$1|2|$1|3|"),
         ]);
     }
 

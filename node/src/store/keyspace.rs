@@ -7,6 +7,7 @@ use larder_proto::time::{Deadline, Millis};
 
 use super::databases::Database;
 use super::engine::Store;
+use super::eviction::Eviction;
 use super::held::Held;
 use super::index::Lookup;
 use super::item::Item;
@@ -86,6 +87,12 @@ impl<'s> Keyspace<'s> {
     #[must_use]
     pub fn hash_limits(&self) -> HashLimits {
         self.store.hash_limits()
+    }
+
+    /// What happens at the memory limit.
+    #[must_use]
+    pub fn eviction(&self) -> Eviction {
+        self.store.eviction()
     }
 
     /// The item under a key, if it is there and its deadline has not passed.

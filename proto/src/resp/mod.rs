@@ -3,5 +3,5 @@
 mod out;
 mod request;
 
-pub use out::{Out, Version};
+pub use out::{DECIMAL_BYTES_MAX, Out, Version, decimal};
 pub use request::{ArgRange, Limits, Progress, ProtocolError, RequestParser};

@@ -102,10 +102,7 @@ impl<'a> Out<'a> {
 
     /// An integer as a bulk string.
     pub fn bulk_integer(&mut self, value: i64) {
-        let mut digits = [0; 20];
-        let from = write_decimal(value, &mut digits);
-        let text = digits;
-        self.bulk(&text[from..]);
+        self.bulk(decimal(value, &mut [0; DECIMAL_BYTES_MAX]));
     }
 
     /// Null where a value was asked for.
@@ -208,24 +205,25 @@ impl<'a> Out<'a> {
             self.buffer.extend_from_slice(&[kind, b'0' + small, b'\r', b'\n']);
             return;
         }
-        let mut digits = [0; 20];
-        let from = write_decimal(value, &mut digits);
-        let mut line = [0; 24];
-        let length = 1 + digits.len() - from;
+        let mut digits = [0; DECIMAL_BYTES_MAX];
+        let digits = decimal(value, &mut digits);
+        let mut line = [0; DECIMAL_BYTES_MAX + 4];
+        let length = 1 + digits.len();
         line[0] = kind;
-        line[1..length].copy_from_slice(&digits[from..]);
+        line[1..length].copy_from_slice(digits);
         line[length..length + 2].copy_from_slice(b"\r\n");
         self.buffer.extend_from_slice(&line[..length + 2]);
     }
 }
 
-/// Writes the number right-aligned and returns where it begins.
-fn write_decimal(value: i64, digits: &mut [u8; 20]) -> usize {
+/// The number in decimal digits, written into `space` without an allocation.
+#[must_use]
+pub fn decimal(value: i64, space: &mut [u8; DECIMAL_BYTES_MAX]) -> &[u8] {
     let mut rest = value.unsigned_abs();
-    let mut at = digits.len();
+    let mut at = space.len();
     loop {
         at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
+        space[at] = b'0' + (rest % 10) as u8;
         rest /= 10;
         if rest == 0 {
             break;
@@ -233,10 +231,13 @@ fn write_decimal(value: i64, digits: &mut [u8; 20]) -> usize {
     }
     if value < 0 {
         at -= 1;
-        digits[at] = b'-';
+        space[at] = b'-';
     }
-    at
+    &space[at..]
 }
+
+/// Bytes of a 64-bit integer in decimal digits at most.
+pub const DECIMAL_BYTES_MAX: usize = 20;
 
 /// Bytes around a bulk string at most: kind, digits, two line ends.
 const HEADER_BYTES_MAX: usize = 25;
