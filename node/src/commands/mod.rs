@@ -40,6 +40,10 @@ mod syntax;
 mod transactions;
 
 #[cfg(test)]
+mod model;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod testing;
 
 /// All families, listed by hand: nothing registers itself.
