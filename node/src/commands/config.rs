@@ -108,7 +108,6 @@ fn set(cx: &mut SessionCx<'_>, mut args: Args<'_>, out: &mut Out<'_>) -> Outcome
 
 fn resetstat(cx: &mut SessionCx<'_>, _: Args<'_>, out: &mut Out<'_>) -> Outcome {
     cx.node.statistics().reset();
-    cx.store.memory().reset_counters();
     out.ok();
     Ok(())
 }

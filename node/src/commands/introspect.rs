@@ -128,7 +128,7 @@ fn info(cx: &mut SessionCx<'_>, args: Args<'_>, out: &mut Out<'_>) -> Outcome {
     for name in args.rest() {
         match named(commands, name) {
             Some(row) => describe(commands, row, out),
-            None => out.null_array(),
+            None => out.null(),
         }
     }
     Ok(())
@@ -257,14 +257,14 @@ mod tests {
                 "command info GET nosuch",
                 "*2|*10|$3|get|:2|*2|+readonly|+fast|:1|:1|:1|*3|+@read|+@string|+@fast|*0|*1|*6|$5|flags|*2|+RO|+access|\
                  $12|begin_search|*4|$4|type|$5|index|$4|spec|*2|$5|index|:1|$9|find_keys|*4|$4|type|$5|range|$4|spec|\
-                 *6|$7|lastkey|:0|$7|keystep|:1|$5|limit|:0|*0|*-1|",
+                 *6|$7|lastkey|:0|$7|keystep|:1|$5|limit|:0|*0|$-1|",
             ),
             (
                 "command info config|get",
                 "*1|*10|$10|config|get|:-3|*4|+admin|+noscript|+loading|+stale|:0|:0|:0|*3|+@admin|+@slow|+@dangerous|*0|*0|\
                  *0|",
             ),
-            ("command info command|(alone)", "*1|*-1|"),
+            ("command info command|(alone)", "*1|$-1|"),
         ]);
         bench.run("hello 3");
         let get = bench.run("command info get");
