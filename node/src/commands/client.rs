@@ -157,7 +157,7 @@ const SUBCOMMANDS: &[Spec] = &[
         name: "unpause",
         arity: Arity::Exactly(2),
         keys: Keys::None,
-        flags: Flags::ADMIN.and(Flags::NO_SCRIPT),
+        flags: Flags::ADMIN.and(Flags::NO_SCRIPT).and(Flags::UNPAUSED),
         group: Group::Connection,
         since: "6.2.0",
         summary: "Ends the pause.",

@@ -41,6 +41,10 @@ mod syntax_pieces;
 mod transactions;
 
 #[cfg(test)]
+mod model;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod testing;
 
 /// All families, listed by hand: nothing registers itself.

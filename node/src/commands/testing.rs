@@ -13,7 +13,9 @@ use super::ports::{ClientInfo, Clients, Histogram, Node, Paused, Settings, SlowE
 use super::session::{QueuedCommand, Session};
 use super::spec::Flags;
 use super::table::{CommandId, Commands};
-use crate::store::{Eviction, HashLimits, Lookups, Store, StoreSettings};
+use crate::store::{
+    Access, Database, Eviction, HashLimits, Lookups, PartitionSet, Store, StoreSettings, Writer,
+};
 
 /// A store and one connection, driven by words.
 pub(super) struct Bench {
@@ -25,26 +27,50 @@ pub(super) struct Bench {
     random: Rng,
 }
 
-/// Effects, written down as text.
+/// Effects, written down as text, and applied to a copy if there is one.
 #[derive(Default)]
-pub(super) struct Effects(pub(super) Vec<String>);
+pub(super) struct Effects(pub(super) Vec<String>, pub(super) Option<Replica>);
+
+/// A second store that knows nothing but effects.
+pub(super) struct Replica {
+    pub(super) store: Store,
+    pub(super) now: Millis,
+}
 
 impl EffectSink for Effects {
     fn effect(&mut self, stamp: Stamp, effect: &Effect<'_>) {
         self.0.push(format!("{} {effect:?}", stamp.namespace.0));
+        if let Some(replica) = &self.1 {
+            replica.apply(stamp, effect);
+        }
     }
 }
 
+impl Replica {
+    pub(super) fn new(now: Millis) -> Self {
+        Self { store: Store::new(&SETTINGS), now }
+    }
+
+    /// Without a flush, a database's namespace is its number.
+    fn apply(&self, stamp: Stamp, effect: &Effect<'_>) {
+        let database = Database::new(stamp.namespace.0.into()).expect("a database that was never flushed");
+        let partitions = PartitionSet::of(effect.key().expect("a change of one key"));
+        let mut keyspace = self.store.lock(&partitions, Access::Write, database, self.now);
+        Writer::new(&mut keyspace, &mut Effects::default()).apply(effect);
+    }
+}
+
+const SETTINGS: StoreSettings = StoreSettings {
+    memory_bytes_max: 64 << 20,
+    eviction: Eviction::SEGMENT_MERGE,
+    hash_limits: HashLimits { entries_max: 512, value_bytes_max: 64 },
+};
+
 impl Bench {
     pub(super) fn new() -> Self {
-        let settings = StoreSettings {
-            memory_bytes_max: 64 << 20,
-            eviction: Eviction::SEGMENT_MERGE,
-            hash_limits: HashLimits { entries_max: 512, value_bytes_max: 64 },
-        };
         let now = Millis(1_000_000);
         Self {
-            store: Store::new(&settings),
+            store: Store::new(&SETTINGS),
             session: Session::new(1, true, now),
             now,
             effects: Effects::default(),
