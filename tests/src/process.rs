@@ -1,8 +1,10 @@
 //! Server processes for tests: a Redis or a Larder node on free ports of 127.0.0.1, in a directory of its own,
 //! ready when `start` returns and gone when the handle is dropped. What is said to them is left to `wire`.
 
+use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::fs::{self, File};
+use std::hash::{BuildHasher, Hasher};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -141,18 +143,20 @@ pub fn larder_path() -> PathBuf {
     profile.join("larder")
 }
 
-/// The first of four neighbouring free ports: a node uses P, P+1, P+2 and P+3.
+/// The first of four neighbouring free ports: a node uses P, P+1, P+2 and P+3. They lie below those that the system
+/// gives to outgoing connections, so that none of the many that tests open takes one meanwhile.
 pub fn free_ports() -> Option<u16> {
     (0..PORT_ATTEMPTS).find_map(|_| {
-        let first = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).ok()?;
-        let port = first.local_addr().ok()?.port();
-        let others = (1..PORTS).map(|step| {
-            let next = port.checked_add(step)?;
-            TcpListener::bind((Ipv4Addr::LOCALHOST, next)).ok()
-        });
-        let held: Option<Vec<_>> = others.collect();
+        let port = PORTS_FROM + (any_number() % u64::from(PORTS_SPAN)) as u16;
+        let all = (port..port + PORTS).map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok());
+        let held: Option<Vec<_>> = all.collect();
         held.map(|_| port)
     })
+}
+
+/// A number that differs from call to call and from process to process.
+fn any_number() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 fn command(peer: Peer, port: u16) -> Command {
@@ -195,6 +199,8 @@ fn read_output(directory: &Path) -> String {
 
 const OUTPUT: &str = "output.log";
 const PORTS: u16 = 4;
+const PORTS_FROM: u16 = 12_000;
+const PORTS_SPAN: u16 = 20_000;
 const PORT_ATTEMPTS: u32 = 50;
 const START_ATTEMPTS: u32 = 4;
 const START_TIME_MAX: Duration = Duration::from_secs(20);
