@@ -1,10 +1,8 @@
 //! Server processes for tests: a Redis or a Larder node on free ports of 127.0.0.1, in a directory of its own,
 //! ready when `start` returns and gone when the handle is dropped. What is said to them is left to `wire`.
 
-use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::fs::{self, File};
-use std::hash::{BuildHasher, Hasher};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -143,20 +141,18 @@ pub fn larder_path() -> PathBuf {
     profile.join("larder")
 }
 
-/// The first of four neighbouring free ports: a node uses P, P+1, P+2 and P+3. They lie below those that the system
-/// gives to outgoing connections, so that none of the many that tests open takes one meanwhile.
+/// The first of four neighbouring free ports: a node uses P, P+1, P+2 and P+3. They lie below the range from which
+/// systems take the ports of outgoing connections, since thousands of those may be in use after a busy test.
 pub fn free_ports() -> Option<u16> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
     (0..PORT_ATTEMPTS).find_map(|_| {
-        let port = PORTS_FROM + (any_number() % u64::from(PORTS_SPAN)) as u16;
-        let all = (port..port + PORTS).map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok());
-        let held: Option<Vec<_>> = all.collect();
+        let number =
+            NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(std::process::id().wrapping_mul(PORT_SPREAD));
+        let port = PORT_MIN + u16::try_from(number % PORT_BLOCKS).ok()? * PORTS;
+        let held: Option<Vec<_>> =
+            (0..PORTS).map(|step| TcpListener::bind((Ipv4Addr::LOCALHOST, port + step)).ok()).collect();
         held.map(|_| port)
     })
-}
-
-/// A number that differs from call to call and from process to process.
-fn any_number() -> u64 {
-    RandomState::new().build_hasher().finish()
 }
 
 fn command(peer: Peer, port: u16) -> Command {
@@ -199,8 +195,11 @@ fn read_output(directory: &Path) -> String {
 
 const OUTPUT: &str = "output.log";
 const PORTS: u16 = 4;
-const PORTS_FROM: u16 = 12_000;
-const PORTS_SPAN: u16 = 20_000;
-const PORT_ATTEMPTS: u32 = 50;
+const PORT_MIN: u16 = 10_000;
+/// Up to port 29,999.
+const PORT_BLOCKS: u32 = 5_000;
+/// Blocks between the first ones that neighbouring process ids look at.
+const PORT_SPREAD: u32 = 61;
+const PORT_ATTEMPTS: u32 = 500;
 const START_ATTEMPTS: u32 = 4;
 const START_TIME_MAX: Duration = Duration::from_secs(20);
