@@ -1,1 +1,3 @@
 //! The words that nodes and clients share.
+
+pub mod envelope;
