@@ -46,14 +46,18 @@ impl RedisBackend {
     }
 }
 
-fn command(name: &Option<String>) -> Result<Cmd, Cause> {
-    name.as_deref().map(redis::cmd).ok_or(Cause::CommandDisabled)
+/// A command with room for its arguments, so that a large value is not moved about.
+fn command(name: &Option<String>, arguments: usize, bytes: usize) -> Result<Cmd, Cause> {
+    let name = name.as_deref().ok_or(Cause::CommandDisabled)?;
+    let mut command = Cmd::with_capacity(1 + arguments, name.len() + bytes);
+    command.arg(name);
+    Ok(command)
 }
 
 impl Backend for RedisBackend {
     fn get<'a>(&'a self, key: &'a str, budget: Budget) -> Answer<'a, Option<Bytes>> {
         Box::pin(async move {
-            let mut command = command(&self.names.get)?;
+            let mut command = command(&self.names.get, 1, key.len())?;
             command.arg(key);
             match self.call(command, budget).await? {
                 Value::BulkString(bytes) => Ok(Some(Bytes::from(bytes))),
@@ -65,7 +69,7 @@ impl Backend for RedisBackend {
 
     fn set<'a>(&'a self, key: &'a str, value: &'a [u8], seconds: u32, budget: Budget) -> Answer<'a, ()> {
         Box::pin(async move {
-            let mut command = command(&self.names.set)?;
+            let mut command = command(&self.names.set, 4, key.len() + value.len() + EXPIRY_BYTES)?;
             command.arg(key).arg(value).arg("EX").arg(seconds);
             match self.call(command, budget).await? {
                 Value::Okay => Ok(()),
@@ -76,7 +80,7 @@ impl Backend for RedisBackend {
 
     fn remove<'a>(&'a self, key: &'a str, budget: Budget) -> Answer<'a, bool> {
         Box::pin(async move {
-            let mut command = command(&self.names.del)?;
+            let mut command = command(&self.names.del, 1, key.len())?;
             command.arg(key);
             match self.call(command, budget).await? {
                 Value::Int(removed) => Ok(removed > 0),
@@ -85,3 +89,6 @@ impl Backend for RedisBackend {
         })
     }
 }
+
+/// `EX` and the digits of the longest duration.
+const EXPIRY_BYTES: usize = 12;

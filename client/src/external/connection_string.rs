@@ -7,7 +7,16 @@
 //! endpoint = host [":" port] | "[" ipv6 "]" [":" port] | "!" unix-path
 //! option   = name "=" value            ; the first "=" splits; no comma, no quoting
 //! alias    = "$" COMMAND "=" [name]
+//!
+//! url      = "redis" ["s"] "://" [[user] [":" password] "@"] host [":" port]
+//!            *( "," host [":" port] ) ["/" database] ["?" option *( "&" option )]
 //! ```
+//!
+//! In a URL, user, password and values may be percent-encoded. What the options do stands in
+//! [`options`](super::options).
+//!
+//! Several endpoints are tried in their order until one answers. When a connection ends, the next
+//! endpoint comes first; one that turns out to be a replica, by refusing a write, is left.
 
 use std::fmt;
 use std::str::FromStr;

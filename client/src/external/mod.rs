@@ -1,10 +1,10 @@
 //! External caches: how they are written down, and which of them serves a region.
 
 mod azure;
-mod connection_string;
+pub mod connection_string;
 mod endpoint;
 mod error;
-mod options;
+pub mod options;
 mod redis;
 mod region;
 mod resolution;

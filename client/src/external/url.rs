@@ -1,19 +1,16 @@
-//! `redis://` and `rediss://` URLs, read into the same parts as a connection string.
-//!
-//! ```text
-//! redis[s]://[[user][:password]@]host[:port][,host[:port]...][/database][?option=value[&...]]
-//! ```
-//!
-//! User, password and values may be percent-encoded. The options after `?` are those of a
-//! connection string.
+//! `redis://` and `rediss://` URLs, read into the same parts as a connection string. Their grammar
+//! stands with that of connection strings.
 
 use super::connection_string::Reader;
 use super::{ConnectionStringError, Problem, Secret};
 
 const SCHEMES: [(&str, bool); 2] = [("redis://", false), ("rediss://", true)];
 
+/// Whether the text begins like a URL, of whatever scheme. A `://` further on may be a part of a
+/// password.
 pub(super) fn is_url(text: &str) -> bool {
-    scheme(text.trim_start()).is_some() || text.trim_start().contains("://")
+    let scheme = text.trim_start().split_once("://").map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
 pub(super) fn read(text: &str, reader: &mut Reader) -> Result<(), ConnectionStringError> {

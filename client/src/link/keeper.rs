@@ -190,10 +190,12 @@ impl Shared {
     async fn keep(&self) {
         let mut first = self.settings.first;
         let mut generation = 0;
+        let mut is_known_down = false;
         loop {
             let retry = match connect_any(&self.settings, first).await {
                 Ok((place, connected)) => {
                     generation += 1;
+                    is_known_down = false;
                     let endpoint = &self.settings.endpoints[place];
                     tracing::info!(cache = self.settings.name, %endpoint, "connected to cache");
                     let why = self.hold(connected, generation).await;
@@ -204,7 +206,11 @@ impl Shared {
                     retry
                 }
                 Err(why) => {
-                    tracing::warn!(cache = self.settings.name, why, "cache cannot be reached");
+                    // Said once an outage; every further attempt is a detail.
+                    match std::mem::replace(&mut is_known_down, true) {
+                        false => tracing::warn!(cache = self.settings.name, why, "cache cannot be reached"),
+                        true => tracing::debug!(cache = self.settings.name, why, "cache cannot be reached"),
+                    }
                     let retry = self.breaker().connect_failed(self.settings.random.next());
                     self.publish(retry.calls_wait, &why);
                     retry

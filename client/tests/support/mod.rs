@@ -8,6 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use redis::IntoConnectionInfo;
+
 /// How long anything that must happen may take on a busy machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -64,7 +66,10 @@ impl RedisServer {
 
     /// As `ask`, with `USER:PASSWORD@` before the host.
     pub(crate) fn ask_as(&self, login: &str, words: &[&str]) -> redis::Value {
-        let client = redis::Client::open(format!("redis://{login}{}", self.address())).unwrap();
+        let info = format!("redis://{login}{}", self.address()).into_connection_info().unwrap();
+        // Some tests count what a server was asked: nothing but the words is sent.
+        let quiet = info.redis_settings().clone().set_skip_set_lib_name();
+        let client = redis::Client::open(info.set_redis_settings(quiet)).unwrap();
         let mut connection = client.get_connection().unwrap();
         let mut command = redis::cmd(words[0]);
         words[1..].iter().for_each(|word| {
@@ -88,10 +93,11 @@ impl RedisServer {
         eventually("redis-server answers", async || {
             assert!(self.child.try_wait().unwrap().is_none(), "redis-server ended at its start");
             let client = redis::Client::open(format!("redis://{address}")).unwrap();
-            let answer =
-                client.get_connection().and_then(|mut connection| redis::cmd("PING").query(&mut connection));
+            let answer = client
+                .get_connection()
+                .and_then(|mut connection| redis::cmd("DBSIZE").query(&mut connection));
             match answer {
-                Ok(redis::Value::SimpleString(_)) => true,
+                Ok(redis::Value::Int(_)) => true,
                 Ok(_) => false,
                 // A password is asked for: it is there.
                 Err(error) => error.code().is_some_and(|code| code == "NOAUTH"),
