@@ -14,6 +14,9 @@ use crate::outcome::Cause;
 /// The future of an answer.
 pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Cause>> + Send + 'a>>;
 
+/// The future of a wait.
+pub(crate) type Wait<'a> = Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
+
 /// A store for values. Every operation may be repeated, and ends within its budget.
 pub(crate) trait Backend: Send + Sync {
     /// The bytes that the key holds.
@@ -22,6 +25,8 @@ pub(crate) trait Backend: Send + Sync {
     fn set<'a>(&'a self, key: &'a str, value: &'a [u8], seconds: u32, budget: Budget) -> Answer<'a, ()>;
     /// Removes the key; false if it held nothing.
     fn remove<'a>(&'a self, key: &'a str, budget: Budget) -> Answer<'a, bool>;
+    /// Waits until it can be asked; false if the budget was spent before.
+    fn connected(&self, budget: Budget) -> Wait<'_>;
 }
 
 /// A cache that speaks the Redis protocol.
@@ -87,6 +92,10 @@ impl Backend for RedisBackend {
                 _ => Err(Cause::Protocol),
             }
         })
+    }
+
+    fn connected(&self, budget: Budget) -> Wait<'_> {
+        Box::pin(self.link.connected(budget))
     }
 }
 

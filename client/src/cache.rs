@@ -164,6 +164,19 @@ impl Cache {
         .await
     }
 
+    /// Waits until there is a connection to every store that is in use, or the time is over; false in
+    /// that case. Nobody has to: calls wait a little by themselves, and miss.
+    pub async fn connected(&self, limit: Duration) -> bool {
+        let budget = Budget::start(limit);
+        let external = self.parts().external.as_ref().map(|external| &external.backend);
+        for backend in self.parts().internal.iter().chain(external) {
+            if !backend.connected(budget).await {
+                return false;
+            }
+        }
+        true
+    }
+
     /// What was resolved at the start, and why.
     #[must_use]
     pub fn report(&self) -> &StartupReport {

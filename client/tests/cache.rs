@@ -12,7 +12,7 @@ use larder_client::{
     Cache, CachingType, Cause, Event, LookupResult, RemoveResult, SkipReason, StoreMode, StoreResult,
     StoreUsed, Value,
 };
-use support::{RedisServer, eventually, free_port};
+use support::{RedisServer, connected, eventually, free_port};
 
 use CachingType::{External, Internal, PreferExternal};
 
@@ -40,12 +40,13 @@ fn now() -> Instant {
 #[tokio::test]
 async fn the_caching_type_decides_where_a_value_lands() {
     let (inside, outside) = (RedisServer::start().await, RedisServer::start().await);
-    let with_both = Cache::builder("West Europe")
-        .internal(inside.address())
-        .external("Default", outside.address())
-        .time_budget(BUDGET)
-        .build()
-        .unwrap();
+    let with_both = connected(
+        Cache::builder("West Europe")
+            .internal(inside.address())
+            .external("Default", outside.address())
+            .time_budget(BUDGET),
+    )
+    .await;
     for (caching_type, expected, there, elsewhere) in [
         (PreferExternal, external(), &outside, &inside),
         (External, external(), &outside, &inside),
@@ -69,7 +70,7 @@ async fn the_caching_type_decides_where_a_value_lands() {
 #[tokio::test]
 async fn without_an_external_cache_prefer_external_is_internal_and_external_is_nothing() {
     let inside = RedisServer::start().await;
-    let cache = Cache::builder("local").internal(inside.address()).time_budget(BUDGET).build().unwrap();
+    let cache = connected(Cache::builder("local").internal(inside.address()).time_budget(BUDGET)).await;
     assert_eq!(store(&cache, "a", "1", PreferExternal).await, StoreResult::Stored);
     assert_eq!(cache.lookup_value("a", PreferExternal, None).await.store, StoreUsed::Internal);
     assert_eq!(store(&cache, "b", "1", External).await, StoreResult::NotConfigured);
@@ -83,7 +84,7 @@ async fn without_an_external_cache_prefer_external_is_internal_and_external_is_n
 #[tokio::test]
 async fn values_keep_their_type_and_plain_ones_are_strings() {
     let redis = RedisServer::start().await;
-    let cache = Cache::builder("local").internal(redis.address()).time_budget(BUDGET).build().unwrap();
+    let cache = connected(Cache::builder("local").internal(redis.address()).time_budget(BUDGET)).await;
     for value in [
         Value::from("text"),
         Value::from(""),
@@ -112,7 +113,7 @@ async fn values_keep_their_type_and_plain_ones_are_strings() {
 #[tokio::test]
 async fn a_default_takes_the_place_of_a_miss_only() {
     let redis = RedisServer::start().await;
-    let cache = Cache::builder("local").internal(redis.address()).time_budget(BUDGET).build().unwrap();
+    let cache = connected(Cache::builder("local").internal(redis.address()).time_budget(BUDGET)).await;
     assert_eq!(cache.lookup_value("k", Internal, None).await.result, LookupResult::Miss);
     let default = cache.lookup_value("k", Internal, Some("d".into())).await;
     assert_eq!(default.result, LookupResult::Default("d".into()));
@@ -129,7 +130,7 @@ async fn a_default_takes_the_place_of_a_miss_only() {
 #[tokio::test]
 async fn durations_are_whole_seconds_and_have_bounds() {
     let redis = RedisServer::start().await;
-    let cache = Cache::builder("local").internal(redis.address()).time_budget(BUDGET).build().unwrap();
+    let cache = connected(Cache::builder("local").internal(redis.address()).time_budget(BUDGET)).await;
     let ttl = |key: &str| -> i64 { redis::from_redis_value(redis.ask(&["TTL", key])).unwrap() };
     for (duration, expected) in
         [(1, 1), (3600, 3600), (2_147_483_647, 2_147_483_647), (i64::MAX, 2_147_483_647)]
@@ -151,7 +152,7 @@ async fn durations_are_whole_seconds_and_have_bounds() {
 async fn a_value_that_is_too_large_is_skipped_and_counted() {
     let redis = RedisServer::start().await;
     let builder = || Cache::builder("local").internal(redis.address()).time_budget(BUDGET);
-    let cache = builder().build().unwrap();
+    let cache = connected(builder()).await;
     let limit = 2 * 1024 * 1024;
     assert_eq!(store(&cache, "k", "x".repeat(limit), Internal).await, StoreResult::Stored);
     let skipped = store(&cache, "k", "x".repeat(limit + 1), Internal).await;
@@ -160,7 +161,7 @@ async fn a_value_that_is_too_large_is_skipped_and_counted() {
     assert_eq!(reason.to_string(), "the value has 2097153 bytes, 2097152 are allowed");
     assert_eq!(redis.get("k"), None, "the old value is out of date");
     assert_eq!(cache.metrics().get(Event::StoreTooLarge, &StoreUsed::Internal), 1);
-    let small = builder().value_bytes_max(10).build().unwrap();
+    let small = connected(builder().value_bytes_max(10)).await;
     let bytes = Value::Bytes(Bytes::from_static(b"x"));
     let reason = SkipReason::TooLarge { bytes: 11, limit: 10 };
     assert_eq!(store(&small, "k", bytes, Internal).await, StoreResult::Skipped(reason));
@@ -172,8 +173,8 @@ async fn a_value_that_is_too_large_is_skipped_and_counted() {
 async fn services_do_not_see_each_other() {
     let redis = RedisServer::start().await;
     let builder = || Cache::builder("local").internal(redis.address()).time_budget(BUDGET);
-    let default = builder().build().unwrap();
-    let shop = builder().service("shop").build().unwrap();
+    let default = connected(builder()).await;
+    let shop = connected(builder().service("shop")).await;
     store(&default, "k", "of default", Internal).await;
     store(&shop, "k", "of shop", Internal).await;
     store(&default, "@shop/k", "of default too", Internal).await;
@@ -187,12 +188,13 @@ async fn services_do_not_see_each_other() {
 async fn a_cache_that_dies_is_a_miss_with_a_cause_and_comes_back_by_itself() {
     let inside = RedisServer::start().await;
     let mut outside = RedisServer::start().await;
-    let cache = Cache::builder("local")
-        .internal(inside.address())
-        .external("Default", outside.address())
-        .time_budget(BUDGET)
-        .build()
-        .unwrap();
+    let cache = connected(
+        Cache::builder("local")
+            .internal(inside.address())
+            .external("Default", outside.address())
+            .time_budget(BUDGET),
+    )
+    .await;
     store(&cache, "k", "v", PreferExternal).await;
     store(&cache, "k", "not this one", Internal).await;
     assert!(is_hit(&cache, "k").await);
@@ -222,7 +224,7 @@ async fn a_cache_that_dies_is_a_miss_with_a_cause_and_comes_back_by_itself() {
 async fn a_cache_that_hangs_costs_no_more_than_the_budget() {
     let redis = RedisServer::start().await;
     let budget = Duration::from_millis(100);
-    let cache = Cache::builder("local").internal(redis.address()).time_budget(budget).build().unwrap();
+    let cache = connected(Cache::builder("local").internal(redis.address()).time_budget(budget)).await;
     eventually("it is connected", async || store(&cache, "k", "v", Internal).await == StoreResult::Stored)
         .await;
     redis.signal("STOP");
@@ -260,7 +262,7 @@ async fn any_internal_endpoint_will_do_and_the_next_is_taken() {
     let (mut one, mut two) = (RedisServer::start().await, RedisServer::start().await);
     let nobody = free_port();
     let endpoints = format!("127.0.0.1:{nobody},{},{}", one.address(), two.address());
-    let cache = Cache::builder("local").internal(endpoints).time_budget(BUDGET).build().unwrap();
+    let cache = connected(Cache::builder("local").internal(endpoints).time_budget(BUDGET)).await;
     eventually("one of them answers", async || {
         store(&cache, "k", "v", Internal).await == StoreResult::Stored
     })
@@ -277,11 +279,9 @@ async fn any_internal_endpoint_will_do_and_the_next_is_taken() {
 #[tokio::test]
 async fn many_lookups_share_a_connection() {
     let redis = RedisServer::start().await;
-    let cache = Cache::builder("local")
-        .internal(redis.address())
-        .time_budget(Duration::from_secs(20))
-        .build()
-        .unwrap();
+    let cache =
+        connected(Cache::builder("local").internal(redis.address()).time_budget(Duration::from_secs(20)))
+            .await;
     store(&cache, "k", "v", Internal).await;
     let mut lookups = tokio::task::JoinSet::new();
     for _ in 0..3000 {
@@ -298,12 +298,13 @@ async fn many_lookups_share_a_connection() {
 #[tokio::test]
 async fn stores_in_the_background_are_not_waited_for() {
     let redis = RedisServer::start().await;
-    let cache = Cache::builder("local")
-        .internal(redis.address())
-        .store_mode(StoreMode::Background)
-        .time_budget(BUDGET)
-        .build()
-        .unwrap();
+    let cache = connected(
+        Cache::builder("local")
+            .internal(redis.address())
+            .store_mode(StoreMode::Background)
+            .time_budget(BUDGET),
+    )
+    .await;
     assert_eq!(store(&cache, "k", "v", Internal).await, StoreResult::Queued);
     cache.flush().await;
     assert_eq!(redis.get("k").as_deref(), Some("v"));
@@ -316,7 +317,7 @@ async fn stores_in_the_background_are_not_waited_for() {
 #[tokio::test]
 async fn the_connection_goes_with_the_last_clone() {
     let redis = RedisServer::start().await;
-    let cache = Cache::builder("local").internal(redis.address()).time_budget(BUDGET).build().unwrap();
+    let cache = connected(Cache::builder("local").internal(redis.address()).time_budget(BUDGET)).await;
     let clone = cache.clone();
     store(&cache, "k", "v", Internal).await;
     drop(cache);

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use larder_client::{Cache, CachingType, Cause, StoreResult};
-use support::{RedisServer, TempDir, eventually, free_port};
+use support::{DEADLINE, RedisServer, TempDir, eventually, free_port};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -20,7 +20,9 @@ fn cache(connection_string: &str) -> Cache {
     builder.time_budget(Duration::from_secs(5)).build().unwrap()
 }
 
+/// Stores a value once there is a connection, or the deadline is over.
 async fn store(cache: &Cache) -> StoreResult {
+    cache.connected(DEADLINE).await;
     cache.store_value("k", &"v".into(), 60, CachingType::External).await.result
 }
 

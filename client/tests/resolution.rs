@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use larder_client::external::{EntryState, Region, UseFrom, resolve};
 use larder_client::{BuildError, Cache, CachingType, LookupResult, StoreResult, StoreUsed};
-use support::RedisServer;
+use support::{RedisServer, connected};
 
 /// The place of the entry in use, for a gateway in `own`.
 fn used(own: &str, entries: &[&str]) -> Option<usize> {
@@ -43,12 +43,13 @@ fn the_rows_of_the_table() {
 async fn row_seven_a_cache_that_is_down_misses_and_default_is_not_asked() {
     let default = RedisServer::start().await;
     let mut own = RedisServer::start().await;
-    let cache = Cache::builder("Southeast Asia")
-        .external("Default", default.address())
-        .external("Southeast Asia", own.address())
-        .time_budget(Duration::from_secs(2))
-        .build()
-        .unwrap();
+    let cache = connected(
+        Cache::builder("Southeast Asia")
+            .external("Default", default.address())
+            .external("Southeast Asia", own.address())
+            .time_budget(Duration::from_secs(2)),
+    )
+    .await;
     let stored = cache.store_value("k", &"v".into(), 60, CachingType::PreferExternal).await;
     assert_eq!(stored.result, StoreResult::Stored);
     default.ask(&["SET", "k", "of default"]);

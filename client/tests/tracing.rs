@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use larder_client::{Cache, CachingType, Value};
-use support::{RedisServer, eventually};
+use support::{RedisServer, connected, eventually};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
@@ -53,11 +53,12 @@ async fn spans_tell_result_store_and_time_and_no_secret() {
         .finish();
     tracing::subscriber::set_global_default(subscriber).unwrap();
     let mut redis = RedisServer::start_with(&["--requirepass", "pass-0"]).await;
-    let cache = Cache::builder("local")
-        .external("Default", format!("{},password=pass-0", redis.address()))
-        .time_budget(Duration::from_secs(5))
-        .build()
-        .unwrap();
+    let cache = connected(
+        Cache::builder("local")
+            .external("Default", format!("{},password=pass-0", redis.address()))
+            .time_budget(Duration::from_secs(5)),
+    )
+    .await;
     let external = CachingType::External;
     cache.store_value("key-0", &Value::from("value-0"), 60, external).await;
     cache.lookup_value("key-0", external, None).await;

@@ -22,6 +22,7 @@ use std::error::Error;
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Parser;
 use larder_client::Cache;
@@ -50,10 +51,12 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
     let listener =
         TcpListener::bind(&args.listen).await.map_err(|e| format!("--listen {}: {e}", args.listen))?;
     let address = listener.local_addr()?;
+    // A request that comes before the connection is there would miss.
+    let connected = if cache.connected(CONNECT_WAIT).await { "" } else { " (not reached yet)" };
     let store = cache.report().store_for(args.caching_type);
     writeln!(
         std::io::stdout(),
-        "gateway: http://{address} -> {}, region {}, {} cache: {store}; try: curl -i http://{address}/42",
+        "gateway: http://{address} -> {}, region {}, {} cache: {store}{connected}; try: curl -i http://{address}/42",
         args.backend,
         cache.report().region(),
         args.caching_type,
@@ -78,3 +81,6 @@ fn build_cache(args: &Args) -> Result<Cache, larder_client::BuildError> {
     }
     builder.build()
 }
+
+/// How long the start waits for the caches.
+const CONNECT_WAIT: Duration = Duration::from_millis(500);

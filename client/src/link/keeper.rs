@@ -77,6 +77,13 @@ impl Link {
         Self { shared, _stop: stop.drop_guard() }
     }
 
+    /// Waits for a connection within the budget; true if there is one.
+    pub(crate) async fn connected(&self, budget: Budget) -> bool {
+        let mut states = self.shared.state.subscribe();
+        let is_up = states.wait_for(|state| matches!(state, State::Up(_)));
+        matches!(budget.run(is_up).await, Some(Ok(_)))
+    }
+
     /// Sends a command and waits for its answer within the budget.
     ///
     /// A command whose connection ends is sent once more on the next one: only commands that may

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use larder_client::{Cache, CacheBuilder};
 use redis::IntoConnectionInfo;
 
 /// How long anything that must happen may take on a busy machine.
@@ -127,6 +128,13 @@ fn spawn_redis(port: u16, args: &Vec<String>, dir: &Path) -> Child {
 /// A port that nobody listens on.
 pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A cache whose connections are there.
+pub(crate) async fn connected(builder: CacheBuilder) -> Cache {
+    let cache = builder.build().unwrap();
+    assert!(cache.connected(DEADLINE).await, "in {DEADLINE:?} no connection was made");
+    cache
 }
 
 /// Asks until it is so; fails after the deadline.
