@@ -5,6 +5,8 @@
 
 mod support;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -13,6 +15,7 @@ use larder_client::{
     StoreUsed, Value,
 };
 use support::{RedisServer, connected, eventually, free_port};
+use tokio::io::AsyncWriteExt;
 
 use CachingType::{External, Internal, PreferExternal};
 
@@ -238,6 +241,55 @@ async fn a_cache_that_hangs_costs_no_more_than_the_budget() {
     // Five time-outs put the connection in doubt; the calls after them do not wait.
     assert!(spent < 20 * budget, "{spent:?}");
     eventually("it hits again", async || cache.lookup_value("k", Internal, None).await.is_hit()).await;
+}
+
+#[tokio::test]
+async fn a_cache_that_hangs_holds_up_nobody_however_many_call() {
+    let redis = RedisServer::start().await;
+    let budget = Duration::from_millis(300);
+    let cache = connected(Cache::builder("local").internal(redis.address()).time_budget(budget)).await;
+    redis.signal("STOP");
+    let started = now();
+    let mut lookups = tokio::task::JoinSet::new();
+    for _ in 0..4 * larder_client::limits::IN_FLIGHT_MAX {
+        let cache = cache.clone();
+        lookups.spawn(async move { cache.lookup_value("k", Internal, None).await.cause().cloned() });
+    }
+    let mut causes = Vec::new();
+    while let Some(cause) = lookups.join_next().await {
+        causes.push(cause.unwrap().unwrap());
+    }
+    redis.signal("CONT");
+    assert!(started.elapsed() < 10 * budget, "{:?}", started.elapsed());
+    assert!(causes.contains(&Cause::TimedOut));
+    eventually("it answers again", async || cache.lookup_value("k", Internal, None).await.cause().is_none())
+        .await;
+}
+
+#[tokio::test]
+async fn a_server_that_talks_nonsense_is_left_alone_between_attempts() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let accepted = Arc::new(AtomicUsize::new(0));
+    let counted = accepted.clone();
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::SeqCst);
+            let nonsense = b"HTTP/1.1 400 Bad Request\r\n\r\n$999999999999\r\n*-7\r\n\0\xff";
+            let _ = stream.write_all(nonsense).await;
+        }
+    });
+    let cache =
+        Cache::builder("local").internal(format!("127.0.0.1:{port}")).time_budget(BUDGET).build().unwrap();
+    eventually("three attempts were made", async || accepted.load(Ordering::SeqCst) >= 3).await;
+    let attempts = accepted.load(Ordering::SeqCst);
+    for _ in 0..1000 {
+        let missed = cache.lookup_value("k", Internal, None).await;
+        assert!(missed.cause().is_some(), "{missed:?}");
+    }
+    let more = accepted.load(Ordering::SeqCst) - attempts;
+    assert!(more < 10, "calls do not make connections: {more}");
 }
 
 #[tokio::test]

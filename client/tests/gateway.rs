@@ -19,12 +19,15 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use support::{RedisServer, eventually, free_port};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 /// A backend that answers `METHOD PATH BODY` and remembers what it was asked.
 struct TestBackend {
     port: u16,
     asked: Arc<Mutex<Vec<String>>>,
+    /// `/gate` is answered when somebody opens it.
+    gate: Arc<Notify>,
     _tasks: JoinSet<()>,
 }
 
@@ -33,20 +36,22 @@ impl TestBackend {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let seen = asked.clone();
+        let gate = Arc::new(Notify::new());
+        let (seen, closed) = (asked.clone(), gate.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                let seen = seen.clone();
-                let service = service_fn(move |request| backend_answer(request, seen.clone()));
+                let (seen, closed) = (seen.clone(), closed.clone());
+                let service =
+                    service_fn(move |request| backend_answer(request, seen.clone(), closed.clone()));
                 connections.spawn(
                     hyper::server::conn::http1::Builder::new()
                         .serve_connection(TokioIo::new(stream), service),
                 );
             }
         });
-        Self { port, asked, _tasks: tasks }
+        Self { port, asked, gate, _tasks: tasks }
     }
 
     fn asked(&self) -> Vec<String> {
@@ -57,11 +62,15 @@ impl TestBackend {
 async fn backend_answer(
     request: Request<Incoming>,
     asked: Arc<Mutex<Vec<String>>>,
+    gate: Arc<Notify>,
 ) -> Result<Response<Full<Bytes>>, hyper::Error> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
     asked.lock().unwrap().push(format!("{} {}", parts.method, parts.uri));
     let path = parts.uri.path();
+    if path == "/gate" {
+        gate.notified().await;
+    }
     let names = ["connection", "keep-alive", "x-hop", "if-none-match", "accept-encoding", "te"];
     let seen: Vec<&str> = names.into_iter().filter(|name| parts.headers.contains_key(*name)).collect();
     let answer = match path {
@@ -327,11 +336,18 @@ async fn it_ends_in_order_when_asked_to() {
     let (backend, inside) = (TestBackend::start().await, RedisServer::start().await);
     let mut gateway = Gateway::start(backend.port, &["--internal", &inside.address()]);
     let idle = TcpStream::connect(&gateway.address).unwrap();
-    assert_eq!(gateway.cached("/42"), words(200, "miss", "internal"));
+    let address = gateway.address.clone();
+    let under_way = tokio::task::spawn_blocking(move || ask(&address, "GET", "/gate", &[], ""));
+    eventually("the backend is asked", async || backend.asked() == ["GET /gate"]).await;
     let pid = gateway.child.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    eventually("nobody new is let in", async || TcpStream::connect(&gateway.address).is_err()).await;
+    backend.gate.notify_one();
+    let answer = under_way.await.unwrap();
+    assert_eq!((answer.status, answer.text().as_str()), (200, "GET /gate "), "what is under way is finished");
     eventually("it has ended", async || gateway.child.try_wait().unwrap().is_some()).await;
     assert_eq!(gateway.child.wait().unwrap().code(), Some(0));
+    assert!(inside.get("userprofile-gate").is_some());
     drop(idle);
 }
 

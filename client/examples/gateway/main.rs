@@ -9,6 +9,10 @@
 //!
 //! Answers to GET carry `X-Cache: hit|miss|unavailable` and, if a cache is configured,
 //! `X-Cache-Store: internal|external`. Everything but GET is passed on as it is.
+//!
+//! As in the reference example, the path (with its query) alone decides: what it answers is the same
+//! for everybody, whatever `Authorization`, `Cache-Control` and `Vary` say. A body of more than 2 MiB,
+//! or one that the backend has encoded, is passed on and not stored.
 
 mod args;
 mod backend;

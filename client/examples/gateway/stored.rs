@@ -10,6 +10,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use larder_client::{Response, Value};
 
 use crate::body::{AnswerBody, full};
+use crate::headers::{drop_body_headers, drop_hop_by_hop};
 
 /// The value to store for the body of a 200.
 pub(crate) fn to_value(body: &Bytes, content_type: Option<&HeaderValue>) -> Value {
@@ -52,12 +53,17 @@ fn answer(content_type: &'static str, body: impl Into<Bytes>) -> Option<hyper::R
     hyper::Response::builder().header(CONTENT_TYPE, content_type).body(full(body)).ok()
 }
 
+/// Whoever wrote the response, its length is that of its body and its connection is this one.
 fn whole(response: Response) -> Option<hyper::Response<AnswerBody>> {
-    let mut answer = hyper::Response::builder().status(StatusCode::from_u16(response.status).ok()?);
+    let status = StatusCode::from_u16(response.status).ok().filter(|status| !status.is_informational())?;
+    let mut answer = hyper::Response::builder().status(status);
     for (name, value) in response.headers {
         answer = answer.header(name, HeaderValue::from_maybe_shared(value).ok()?);
     }
-    answer.body(full(response.body)).ok()
+    let mut answer = answer.body(full(response.body)).ok()?;
+    drop_hop_by_hop(answer.headers_mut());
+    drop_body_headers(answer.headers_mut());
+    Some(answer)
 }
 
 /// Whether the content type given is the one that the text itself tells.
@@ -97,5 +103,21 @@ mod tests {
             assert_eq!(answer.headers()[CONTENT_TYPE], given);
         }
         assert!(matches!(to_value(&Bytes::from_static(b"\xff"), None), Value::Response(_)));
+    }
+    #[test]
+    fn a_stored_response_does_not_rule_the_connection() {
+        let response = |status, name: &str, value: &'static str| {
+            let headers = vec![(name.to_owned(), Bytes::from_static(value.as_bytes()))];
+            Value::Response(Box::new(Response { status, reason: String::new(), headers, body: Bytes::new() }))
+        };
+        for (name, value) in
+            [("Content-Length", "99"), ("transfer-encoding", "chunked"), ("connection", "close")]
+        {
+            assert!(to_answer(response(200, name, value)).unwrap().headers().is_empty(), "{name}");
+        }
+        assert_eq!(to_answer(response(404, "x", "y")).unwrap().status(), 404);
+        assert!(to_answer(response(101, "x", "y")).is_none());
+        assert!(to_answer(response(200, "no name", "y")).is_none());
+        assert!(to_answer(response(200, "x", "a\r\nb")).is_none());
     }
 }
