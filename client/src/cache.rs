@@ -164,17 +164,13 @@ impl Cache {
         .await
     }
 
-    /// Waits until there is a connection to every store that is in use, or the time is over; false in
-    /// that case. Nobody has to: calls wait a little by themselves, and miss.
-    pub async fn connected(&self, limit: Duration) -> bool {
-        let budget = Budget::start(limit);
-        let external = self.parts().external.as_ref().map(|external| &external.backend);
-        for backend in self.parts().internal.iter().chain(external) {
-            if !backend.connected(budget).await {
-                return false;
-            }
+    /// Waits for a connection to the store of this caching type; false if the time is over before, or
+    /// no store is configured. Nobody has to: calls wait a little by themselves, and miss.
+    pub async fn connected(&self, caching_type: CachingType, limit: Duration) -> bool {
+        match self.route(caching_type) {
+            (_, Some(backend)) => backend.connected(Budget::start(limit)).await,
+            (_, None) => false,
         }
-        true
     }
 
     /// What was resolved at the start, and why.

@@ -75,12 +75,6 @@ impl StartupReport {
         if self.store_for(CachingType::PreferExternal) == StoreUsed::None {
             warnings.push("no cache is configured: every lookup misses".to_owned());
         }
-        for (name, string) in [("internal", &self.internal), ("external", &self.external)] {
-            let ignored = string.as_ref().map(ConnectionString::without_effect).unwrap_or_default();
-            if !ignored.is_empty() {
-                warnings.push(format!("options of the {name} cache without effect: {}", ignored.join(", ")));
-            }
-        }
         warnings
     }
 }
@@ -91,11 +85,12 @@ impl fmt::Display for StartupReport {
         for caching_type in CachingType::ALL {
             writeln!(f, "caching-type {caching_type}: {}", self.store_for(caching_type))?;
         }
-        if let Some(internal) = &self.internal {
-            writeln!(f, "internal cache at {internal}")?;
-        }
-        if let Some(external) = &self.external {
-            writeln!(f, "external cache at {external}")?;
+        for (name, string) in [("internal", &self.internal), ("external", &self.external)] {
+            let Some(string) = string else { continue };
+            writeln!(f, "{name} cache at {string}")?;
+            if !string.without_effect().is_empty() {
+                writeln!(f, "options without effect: {}", string.without_effect().join(", "))?;
+            }
         }
         for entry in &self.resolution.entries {
             writeln!(f, "external cache {entry}")?;

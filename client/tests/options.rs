@@ -22,7 +22,7 @@ fn cache(connection_string: &str) -> Cache {
 
 /// Stores a value once there is a connection, or the deadline is over.
 async fn store(cache: &Cache) -> StoreResult {
-    cache.connected(DEADLINE).await;
+    cache.connected(CachingType::External, DEADLINE).await;
     cache.store_value("k", &"v".into(), 60, CachingType::External).await.result
 }
 

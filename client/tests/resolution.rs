@@ -97,7 +97,7 @@ async fn the_report_says_what_was_resolved_and_why() {
         "external cache westeurope: in use: it names this region\n",
         "10.255.255.1:6380,password=***,ssl=true\n",
         "warning: external cache plant-7: not in use: no region of this name is known\n",
-        "warning: options of the external cache without effect: allowAdmin\n",
+        "options without effect: allowAdmin\n",
     ] {
         assert!(text.contains(part), "{part} is missing in\n{text}");
     }

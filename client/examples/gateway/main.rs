@@ -56,11 +56,12 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
         TcpListener::bind(&args.listen).await.map_err(|e| format!("--listen {}: {e}", args.listen))?;
     let address = listener.local_addr()?;
     // A request that comes before the connection is there would miss.
-    let connected = if cache.connected(CONNECT_WAIT).await { "" } else { " (not reached yet)" };
+    let connected = cache.connected(args.caching_type, CONNECT_WAIT).await;
+    let state = if connected { "" } else { " (not reached yet)" };
     let store = cache.report().store_for(args.caching_type);
     writeln!(
         std::io::stdout(),
-        "gateway: http://{address} -> {}, region {}, {} cache: {store}{connected}; try: curl -i http://{address}/42",
+        "gateway: http://{address} -> {}, region {}, {} cache: {store}{state}; try: curl -i http://{address}/42",
         args.backend,
         cache.report().region(),
         args.caching_type,

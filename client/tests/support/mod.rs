@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use larder_client::{Cache, CacheBuilder};
+use larder_client::{Cache, CacheBuilder, CachingType, StoreUsed};
 use redis::IntoConnectionInfo;
 
 /// How long anything that must happen may take on a busy machine.
@@ -133,7 +133,10 @@ pub(crate) fn free_port() -> u16 {
 /// A cache whose connections are there.
 pub(crate) async fn connected(builder: CacheBuilder) -> Cache {
     let cache = builder.build().unwrap();
-    assert!(cache.connected(DEADLINE).await, "in {DEADLINE:?} no connection was made");
+    for caching_type in CachingType::ALL {
+        let configured = cache.report().store_for(caching_type) != StoreUsed::None;
+        assert_eq!(cache.connected(caching_type, DEADLINE).await, configured, "{caching_type}");
+    }
     cache
 }
 
