@@ -1,1 +1,13 @@
-//! One node: store, commands, server.
+//! One node of Larder: the store, the commands, the server, and what joins them.
+
+pub mod admin;
+pub mod app;
+pub mod clock;
+pub mod commands;
+pub mod config;
+pub mod descriptors;
+pub mod limits;
+pub mod server;
+pub mod settings;
+pub mod store;
+pub mod telemetry;

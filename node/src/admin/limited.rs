@@ -1,0 +1,85 @@
+//! A listener that serves a bounded number of connections at a time: a scraper that forgets to close cannot use up the
+//! node's descriptors.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::limits::ADMIN_CONNECTIONS_MAX;
+
+/// Accepts while permits last.
+pub(super) struct Limited {
+    listener: TcpListener,
+    permits: Arc<Semaphore>,
+}
+
+/// A connection that gives its permit back when it ends.
+pub(super) struct Permitted {
+    stream: TcpStream,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Limited {
+    pub(super) fn new(listener: TcpListener) -> Self {
+        Self { listener, permits: Arc::new(Semaphore::new(ADMIN_CONNECTIONS_MAX)) }
+    }
+}
+
+impl axum::serve::Listener for Limited {
+    type Io = Permitted;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Permitted, SocketAddr) {
+        loop {
+            let permit = Arc::clone(&self.permits).acquire_owned().await;
+            match (self.listener.accept().await, permit) {
+                (Ok((stream, address)), Ok(permit)) => {
+                    return (Permitted { stream, _permit: permit }, address);
+                }
+                (Err(error), _) => {
+                    tracing::warn!(%error, "cannot accept a connection on the admin port");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+                // The semaphore is never closed.
+                (Ok(_), Err(_)) => {}
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+impl AsyncRead for Permitted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Permitted {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);

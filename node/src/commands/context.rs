@@ -1,0 +1,51 @@
+//! What a handler sees: the keys it may read or change, or the connection and the node. No lock, no socket, no await.
+
+use fastrand::Rng;
+use larder_proto::time::Millis;
+
+use super::ports::Node;
+use super::session::Session;
+use crate::store::{Keyspace, Store, Walker, Writer};
+
+/// For a command that reads the keys it names.
+pub struct ReadCx<'c, 's> {
+    /// The keys.
+    pub keys: &'c Keyspace<'s>,
+    /// Source of choices.
+    pub random: &'c mut Rng,
+}
+
+/// For a command that changes the keys it names.
+pub struct WriteCx<'c, 's> {
+    /// The keys.
+    pub keys: Writer<'c, 's>,
+    /// What the node lets a client do.
+    pub limits: ValueLimits,
+}
+
+/// For a command that walks the keys of the database.
+pub struct WalkCx<'c, 's> {
+    /// The keys.
+    pub keys: Walker<'c, 's>,
+    /// Source of choices.
+    pub random: &'c mut Rng,
+}
+
+/// For a command that concerns the connection or the node.
+pub struct SessionCx<'c> {
+    /// The connection's state.
+    pub session: &'c mut Session,
+    /// The store, for counts and watches; such a command locks no more than one partition at a time.
+    pub store: &'c Store,
+    /// The rest of the node.
+    pub node: &'c dyn Node,
+    /// The moment of the request.
+    pub now: Millis,
+}
+
+/// What a value may be at most.
+#[derive(Clone, Copy, Debug)]
+pub struct ValueLimits {
+    /// Bytes of a string (`proto-max-bulk-len`).
+    pub string_bytes_max: usize,
+}

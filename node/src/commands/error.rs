@@ -1,0 +1,213 @@
+//! What a command can fail with: its word on the wire and its sentence, in one place. The sentences are those of Redis
+//! 7.2 where Redis has the same case, since clients and people know them.
+
+use std::fmt;
+
+use larder_proto::error::ErrorCode;
+
+use crate::store::{OutOfMemory, WrongType};
+
+/// Why a command was refused or failed. Nothing was changed, unless a variant says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CommandError {
+    /// There is no such command. Holds the name and the beginning of the words after it, made safe to show.
+    UnknownCommand {
+        /// The name as it was sent, shortened.
+        name: String,
+        /// The words as they were sent, quoted and shortened.
+        arguments: String,
+    },
+    /// The container has no such subcommand.
+    UnknownSubcommand {
+        /// The subcommand as it was sent, shortened.
+        name: String,
+        /// The container in capitals.
+        container: String,
+    },
+    /// Too few or too many words.
+    WrongArity {
+        /// The command, `container|subcommand` for a subcommand.
+        command: String,
+    },
+    /// A word that has no meaning where it stands, or contradicts another.
+    Syntax,
+    /// The key holds another type.
+    WrongType,
+    /// Not a 64-bit integer.
+    NotInteger,
+    /// Not a number.
+    NotFloat,
+    /// The field of a hash is not a 64-bit integer.
+    HashNotInteger,
+    /// The field of a hash is not a number.
+    HashNotFloat,
+    /// The sum does not fit 64 bits.
+    Overflow,
+    /// The sum is not a finite number.
+    NanOrInfinity,
+    /// The number is beyond what the command takes.
+    OutOfRange,
+    /// The number is beyond bounds that the command names.
+    NotBetween {
+        /// The lowest number allowed.
+        min: i64,
+        /// The highest number allowed.
+        max: i64,
+    },
+    /// The number has to be zero or more.
+    MustBePositive,
+    /// The number, called so by its name, has to be zero or more.
+    MustBePositiveNamed(&'static str),
+    /// The string would be longer than `proto-max-bulk-len` allows.
+    StringTooLong,
+    /// The offset into a string is out of range.
+    OffsetOutOfRange,
+    /// The deadline is in the far future or before 1970.
+    InvalidExpire {
+        /// The command, in lower case.
+        command: &'static str,
+    },
+    /// The key that the command needs is not there.
+    NoSuchKey,
+    /// There is no database of this number.
+    DatabaseOutOfRange,
+    /// The number of the database is none.
+    InvalidDatabase {
+        /// Which of two numbers: `first ` or `second `, or nothing.
+        which: &'static str,
+    },
+    /// Source and destination are the same.
+    SameObject,
+    /// A scan's cursor is none.
+    InvalidCursor,
+    /// The connection has to authenticate.
+    NoAuth,
+    /// User or password are wrong.
+    WrongPass,
+    /// AUTH without a password where none is configured.
+    NoPasswordConfigured,
+    /// HELLO with a version that does not exist.
+    NoProto,
+    /// The memory limit is reached.
+    OutOfMemory,
+    /// The keys are owned by several nodes.
+    CrossSlot,
+    /// EXEC after a command that could not be queued.
+    ExecAborted,
+    /// The command cannot be part of a transaction.
+    NotInTransaction {
+        /// The command in capitals.
+        command: &'static str,
+    },
+    /// The command makes sense in a transaction only.
+    WithoutMulti {
+        /// The command in capitals.
+        command: &'static str,
+    },
+    /// Left out of Larder on purpose.
+    Refused {
+        /// The command in capitals.
+        command: &'static str,
+        /// Why, and what to do instead.
+        reason: &'static str,
+    },
+    /// A limit of this node is reached.
+    Limit {
+        /// What is limited, and which setting does it.
+        what: &'static str,
+    },
+    /// A sentence of one command alone.
+    Plain(&'static str),
+    /// A sentence of one command alone that names what was sent.
+    Told(String),
+}
+
+impl CommandError {
+    /// The word on the wire.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::WrongType => ErrorCode::WrongType,
+            Self::NoAuth => ErrorCode::NoAuth,
+            Self::WrongPass => ErrorCode::WrongPass,
+            Self::NoProto => ErrorCode::NoProto,
+            Self::OutOfMemory => ErrorCode::Oom,
+            Self::CrossSlot => ErrorCode::CrossSlot,
+            Self::ExecAborted => ErrorCode::ExecAbort,
+            _ => ErrorCode::Err,
+        }
+    }
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownCommand { name, arguments } => {
+                write!(f, "unknown command '{name}', with args beginning with: {arguments}")
+            }
+            Self::UnknownSubcommand { name, container } => {
+                write!(f, "unknown subcommand '{name}'. Try {container} HELP.")
+            }
+            Self::WrongArity { command } => write!(f, "wrong number of arguments for '{command}' command"),
+            Self::NotBetween { min, max } => {
+                write!(f, "value is out of range, value must between {min} and {max}")
+            }
+            Self::MustBePositiveNamed(what) => write!(f, "{what} must be positive"),
+            Self::InvalidExpire { command } => write!(f, "invalid expire time in '{command}' command"),
+            Self::InvalidDatabase { which } => write!(f, "invalid {which}DB index"),
+            Self::NotInTransaction { command } => write!(f, "{command} inside MULTI is not allowed"),
+            Self::WithoutMulti { command } => write!(f, "{command} without MULTI"),
+            Self::Refused { command, reason } => write!(f, "{command} is not supported: {reason}"),
+            Self::Limit { what } => write!(f, "limit reached: {what}"),
+            Self::Told(sentence) => f.write_str(sentence),
+            other => f.write_str(other.sentence()),
+        }
+    }
+}
+
+impl CommandError {
+    const fn sentence(&self) -> &'static str {
+        match self {
+            Self::Syntax => "syntax error",
+            Self::WrongType => "Operation against a key holding the wrong kind of value",
+            Self::NotInteger => "value is not an integer or out of range",
+            Self::NotFloat => "value is not a valid float",
+            Self::HashNotInteger => "hash value is not an integer",
+            Self::HashNotFloat => "hash value is not a float",
+            Self::Overflow => "increment or decrement would overflow",
+            Self::NanOrInfinity => "increment would produce NaN or Infinity",
+            Self::OutOfRange => "value is out of range",
+            Self::MustBePositive => "value is out of range, must be positive",
+            Self::StringTooLong => "string exceeds maximum allowed size (proto-max-bulk-len)",
+            Self::OffsetOutOfRange => "offset is out of range",
+            Self::NoSuchKey => "no such key",
+            Self::DatabaseOutOfRange => "DB index is out of range",
+            Self::SameObject => "source and destination objects are the same",
+            Self::InvalidCursor => "invalid cursor",
+            Self::NoAuth => "Authentication required.",
+            Self::WrongPass => "invalid username-password pair or user is disabled.",
+            Self::NoPasswordConfigured => {
+                "AUTH <password> called without any password configured for the default user. \
+                 Are you sure your configuration is correct?"
+            }
+            Self::NoProto => "unsupported protocol version",
+            Self::OutOfMemory => "command not allowed when used memory > 'maxmemory'.",
+            Self::CrossSlot => "Keys in request don't hash to the same slot",
+            Self::ExecAborted => "Transaction discarded because of previous errors.",
+            Self::Plain(sentence) => sentence,
+            _ => "",
+        }
+    }
+}
+
+impl From<WrongType> for CommandError {
+    fn from(_: WrongType) -> Self {
+        Self::WrongType
+    }
+}
+
+impl From<OutOfMemory> for CommandError {
+    fn from(_: OutOfMemory) -> Self {
+        Self::OutOfMemory
+    }
+}

@@ -1,0 +1,251 @@
+//! Carries out a command that was found and admitted: locks what its row names, runs its handler, lets go. Transactions
+//! run the same handlers over the union of their partitions, which is what makes them atomic.
+
+use fastrand::Rng;
+use larder_proto::effect::EffectSink;
+use larder_proto::resp::{ArgRange, Out};
+use larder_proto::time::Millis;
+
+use super::args::Args;
+use super::context::{ReadCx, SessionCx, ValueLimits, WalkCx, WriteCx};
+use super::error::CommandError;
+use super::ports::Node;
+use super::session::{Queue, QueuedCommand, Session};
+use super::spec::{Flags, Keys, Outcome, Run, Spec};
+use super::table::{CommandId, Row};
+use crate::store::{Access, Keyspace, Lookups, PartitionSet, Store, Walker, Writer};
+
+/// What commands are carried out with. One for each worker; borrowed for each batch.
+pub struct Performer<'p> {
+    /// The store.
+    pub store: &'p Store,
+    /// The rest of the node.
+    pub node: &'p dyn Node,
+    /// Source of choices.
+    pub random: &'p mut Rng,
+    /// Where effects go.
+    pub sink: &'p mut dyn EffectSink,
+    /// What a value may be at most.
+    pub limits: ValueLimits,
+    /// Keys found and not found are added here.
+    pub lookups: &'p mut Lookups,
+    /// The moment of the request.
+    pub now: Millis,
+}
+
+/// A request whose row is known.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'r> {
+    /// The row of the command.
+    pub spec: &'static Spec,
+    /// Its number.
+    pub id: CommandId,
+    /// Words before the first argument.
+    pub name_words: usize,
+    /// The request's bytes.
+    pub frame: &'r [u8],
+    /// Its words.
+    pub words: &'r [ArgRange],
+}
+
+impl<'r> Request<'r> {
+    /// A request for this row.
+    #[must_use]
+    #[inline]
+    pub fn new(row: &Row, frame: &'r [u8], words: &'r [ArgRange]) -> Self {
+        Self { spec: row.spec, id: row.id, name_words: row.name_words(), frame, words }
+    }
+
+    fn args(&self) -> Args<'r> {
+        Args::new(self.frame, self.words).skip(self.name_words)
+    }
+
+    /// The keys that the row names.
+    pub fn keys(&self) -> impl Iterator<Item = &'r [u8]> {
+        let (frame, words) = (self.frame, self.words);
+        self.spec.keys.positions(words.len()).map(move |at| words[at].of(frame))
+    }
+
+    #[inline]
+    fn partitions(&self) -> PartitionSet {
+        match self.spec.keys {
+            Keys::None => PartitionSet::none(),
+            Keys::At(position) => PartitionSet::of(self.words[position].of(self.frame)),
+            Keys::Every => PartitionSet::all(),
+            Keys::From { .. } | Keys::Pair { .. } => PartitionSet::of_all(self.keys()),
+        }
+    }
+}
+
+impl Performer<'_> {
+    /// Carries out one command and writes its reply; of a failed one, nothing but the error is returned.
+    ///
+    /// # Errors
+    /// Whatever the handler fails with. What it wrote to `out` is taken back.
+    #[inline]
+    pub fn perform(&mut self, request: &Request<'_>, session: &mut Session, out: &mut Out<'_>) -> Outcome {
+        let mark = out.mark();
+        let outcome = match request.spec.run {
+            Run::Read(_) => self.perform_on_keys(request, session, Access::Read, out),
+            Run::Write(_) => self.perform_on_keys(request, session, Access::Write, out),
+            Run::Walk(handler) => {
+                let keys = Walker::new(self.store, session.database, self.now);
+                handler(&mut WalkCx { keys, random: self.random }, request.args(), out)
+            }
+            Run::Session(handler) => handler(&mut self.session_cx(session), request.args(), out),
+            Run::Exec => self.perform_exec(session, out),
+            Run::Container(_) => Err(CommandError::Syntax),
+        };
+        if outcome.is_err() {
+            out.rewind(mark);
+        }
+        outcome
+    }
+
+    fn perform_on_keys(
+        &mut self,
+        request: &Request<'_>,
+        session: &Session,
+        access: Access,
+        out: &mut Out<'_>,
+    ) -> Outcome {
+        let mut keyspace = self.store.lock(&request.partitions(), access, session.database, self.now);
+        let outcome = self.run_held(request, session, &mut keyspace, out);
+        self.count(&keyspace);
+        outcome
+    }
+
+    /// Runs a command over partitions that are held already.
+    #[inline]
+    fn run_held(
+        &mut self,
+        request: &Request<'_>,
+        session: &Session,
+        keyspace: &mut Keyspace<'_>,
+        out: &mut Out<'_>,
+    ) -> Outcome {
+        keyspace.set_touch(!session.no_touch && !request.spec.flags.has(Flags::NO_TOUCH));
+        match request.spec.run {
+            Run::Read(handler) => {
+                handler(&mut ReadCx { keys: keyspace, random: self.random }, request.args(), out)
+            }
+            Run::Write(handler) => {
+                let keys = Writer::new(keyspace, self.sink);
+                handler(&mut WriteCx { keys, limits: self.limits }, request.args(), out)
+            }
+            Run::Walk(handler) => {
+                let keys = Walker::over(keyspace);
+                handler(&mut WalkCx { keys, random: self.random }, request.args(), out)
+            }
+            Run::Session(_) | Run::Exec | Run::Container(_) => Err(CommandError::Syntax),
+        }
+    }
+
+    fn perform_exec(&mut self, session: &mut Session, out: &mut Out<'_>) -> Outcome {
+        let queue = session.transaction.queue.take().ok_or(CommandError::WithoutMulti { command: "EXEC" })?;
+        let transaction = std::mem::take(&mut session.transaction);
+        if queue.failed {
+            end_watches(self.store, &transaction);
+            return Err(CommandError::ExecAborted);
+        }
+        let mut partitions = partitions_of(&queue);
+        partitions.join(&PartitionSet::of_all(transaction.watched.iter().map(|watched| watched.key())));
+        {
+            let mut keyspace = self.store.lock(&partitions, Access::Write, session.database, self.now);
+            let intact = transaction.watched.iter().all(|watched| keyspace.is_intact(watched));
+            if intact && !transaction.watch.is_touched() {
+                out.array(queue.commands.len());
+                for command in &queue.commands {
+                    self.run_queued(command, session, &mut keyspace, out);
+                }
+            } else {
+                out.null_array();
+            }
+            self.count(&keyspace);
+        }
+        end_watches(self.store, &transaction);
+        Ok(())
+    }
+
+    /// Runs one command of a transaction. Its error is its reply; the others are run all the same.
+    fn run_queued(
+        &mut self,
+        command: &QueuedCommand,
+        session: &mut Session,
+        keyspace: &mut Keyspace<'_>,
+        out: &mut Out<'_>,
+    ) {
+        let request = command.request();
+        let mark = out.mark();
+        let outcome = match request.spec.run {
+            Run::Session(handler) => handler(&mut self.session_cx(session), request.args(), out),
+            _ => {
+                keyspace.select(session.database);
+                self.run_held(&request, session, keyspace, out)
+            }
+        };
+        if let Err(error) = outcome {
+            out.rewind(mark);
+            out.error(error.code().word(), &error.to_string());
+        }
+    }
+
+    fn session_cx<'c>(&'c self, session: &'c mut Session) -> SessionCx<'c> {
+        SessionCx { session, store: self.store, node: self.node, now: self.now }
+    }
+
+    fn count(&mut self, keyspace: &Keyspace<'_>) {
+        let lookups = keyspace.take_lookups();
+        self.lookups.hits += lookups.hits;
+        self.lookups.misses += lookups.misses;
+    }
+}
+
+/// Ends the watches of a connection, whatever became of its transaction.
+pub fn end_watches(store: &Store, transaction: &super::session::Transaction) {
+    for watched in &transaction.watched {
+        store.unwatch(watched, &transaction.watch);
+    }
+}
+
+impl QueuedCommand {
+    /// A copy of a request, to be run at EXEC.
+    #[must_use]
+    pub fn new(request: &Request<'_>) -> Self {
+        let length = request.words.last().map_or(0, |word| word.end());
+        Self {
+            spec: request.spec,
+            id: request.id,
+            name_words: request.name_words,
+            frame: request.frame[..length].into(),
+            words: request.words.into(),
+        }
+    }
+
+    /// The request that was copied.
+    #[must_use]
+    pub fn request(&self) -> Request<'_> {
+        Request {
+            spec: self.spec,
+            id: self.id,
+            name_words: self.name_words,
+            frame: &self.frame,
+            words: &self.words,
+        }
+    }
+}
+
+/// A walk within a transaction sees all partitions as they are at that moment, so it needs them all.
+fn partitions_of(queue: &Queue) -> PartitionSet {
+    let walks = |command: &QueuedCommand| {
+        matches!(command.spec.run, Run::Walk(_)) || command.spec.keys == Keys::Every
+    };
+    if queue.commands.iter().any(walks) {
+        return PartitionSet::all();
+    }
+    let mut partitions = PartitionSet::none();
+    for command in &queue.commands {
+        partitions.join(&command.request().partitions());
+    }
+    partitions
+}

@@ -1,0 +1,234 @@
+//! The family of walks: commands that go through the keys of a database. HSCAN shares their options.
+
+use larder_proto::glob;
+use larder_proto::resp::Out;
+
+use super::args::Args;
+use super::context::WalkCx;
+use super::error::CommandError;
+use super::spec::{Arity, Flags, Group, Keys, Outcome, Run, Spec, check};
+use crate::store::Cursor;
+
+/// The rows.
+pub(super) const ROWS: &[Spec] = &[
+    Spec {
+        name: "keys",
+        arity: Arity::Exactly(2),
+        keys: Keys::None,
+        flags: Flags::DANGEROUS,
+        group: Group::Generic,
+        since: "1.0.0",
+        summary: "Returns all key names that match a pattern.",
+        syntax: "pattern",
+        run: Run::Walk(keys),
+    },
+    Spec {
+        name: "randomkey",
+        arity: Arity::Exactly(1),
+        keys: Keys::None,
+        flags: Flags::NONE,
+        group: Group::Generic,
+        since: "1.0.0",
+        summary: "Returns a random key name from the database.",
+        syntax: "",
+        run: Run::Walk(randomkey),
+    },
+    Spec {
+        name: "scan",
+        arity: Arity::AtLeast(2),
+        keys: Keys::None,
+        flags: Flags::NONE,
+        group: Group::Generic,
+        since: "2.8.0",
+        summary: "Iterates over the key names in the database.",
+        syntax: "cursor [MATCH pattern] [COUNT count] [TYPE type]",
+        run: Run::Walk(scan),
+    },
+];
+const _: () = check(ROWS);
+
+/// Keys or fields that a step visits if COUNT does not say.
+const COUNT: usize = 10;
+
+/// The options of SCAN and HSCAN.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct ScanOptions<'a> {
+    /// Elements to visit, about.
+    pub(super) count: usize,
+    pattern: Option<&'a [u8]>,
+    type_name: Option<&'a [u8]>,
+}
+
+fn keys(cx: &mut WalkCx<'_, '_>, mut args: Args<'_>, out: &mut Out<'_>) -> Outcome {
+    let pattern = args.bytes()?;
+    let (mut names, mut found) = (Vec::new(), 0);
+    let mut name_out = Out::new(&mut names, out.version());
+    cx.keys.scan(Cursor::default(), usize::MAX, |key, _| {
+        if pattern == b"*" || glob::matches(pattern, key) {
+            name_out.bulk(key);
+            found += 1;
+        }
+    });
+    out.array(found);
+    out.raw(&names);
+    Ok(())
+}
+
+fn randomkey(cx: &mut WalkCx<'_, '_>, args: Args<'_>, out: &mut Out<'_>) -> Outcome {
+    args.end()?;
+    let mark = out.mark();
+    cx.keys.random(cx.random, |key| out.bulk(key));
+    if out.mark() == mark {
+        out.null();
+    }
+    Ok(())
+}
+
+fn scan(cx: &mut WalkCx<'_, '_>, mut args: Args<'_>, out: &mut Out<'_>) -> Outcome {
+    let cursor = read_cursor(&mut args)?;
+    let options = ScanOptions::read(args, true)?;
+    let (mut names, mut found) = (Vec::new(), 0);
+    let mut name_out = Out::new(&mut names, out.version());
+    let next = cx.keys.scan(Cursor(cursor), options.count, |key, item| {
+        if options.match_name(key) && options.match_type(item.value.type_name()) {
+            name_out.bulk(key);
+            found += 1;
+        }
+    });
+    write_step(out, next.0, found, &names);
+    Ok(())
+}
+
+/// A scan's cursor: any number of 64 bits without sign.
+///
+/// # Errors
+/// The next word is none.
+pub(super) fn read_cursor(args: &mut Args<'_>) -> Result<u64, CommandError> {
+    let word = std::str::from_utf8(args.bytes()?).map_err(|_| CommandError::InvalidCursor)?;
+    word.parse().map_err(|_| CommandError::InvalidCursor)
+}
+
+/// The reply to a step: where to go on, and the elements found.
+pub(super) fn write_step(out: &mut Out<'_>, next: u64, elements: usize, encoded: &[u8]) {
+    out.array(2);
+    // Neither kind of cursor comes near 2^63.
+    out.bulk_integer(i64::try_from(next).unwrap_or(0));
+    out.array(elements);
+    out.raw(encoded);
+}
+
+impl<'a> ScanOptions<'a> {
+    /// Reads the options; TYPE is one only where keys are walked.
+    ///
+    /// # Errors
+    /// An unknown option, one without its value, or a count that is no number above 0.
+    pub(super) fn read(mut args: Args<'a>, of_keys: bool) -> Result<Self, CommandError> {
+        let mut options = Self { count: COUNT, pattern: None, type_name: None };
+        while args.len() > 1 {
+            if args.option("count") {
+                let count = usize::try_from(args.integer()?).ok();
+                options.count = count.filter(|&count| count > 0).ok_or(CommandError::Syntax)?;
+            } else if args.option("match") {
+                options.pattern = Some(args.bytes()?).filter(|pattern| pattern != b"*");
+            } else if of_keys && args.option("type") {
+                options.type_name = Some(args.bytes()?);
+            } else {
+                return Err(CommandError::Syntax);
+            }
+        }
+        args.end()?;
+        Ok(options)
+    }
+
+    /// Whether a name is asked for.
+    pub(super) fn match_name(&self, name: &[u8]) -> bool {
+        self.pattern.is_none_or(|pattern| glob::matches(pattern, name))
+    }
+
+    /// Whether a type is asked for. A type that there is not is no error, and nothing is of it.
+    fn match_type(&self, name: &str) -> bool {
+        self.type_name.is_none_or(|wanted| wanted.eq_ignore_ascii_case(name.as_bytes()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use larder_proto::time::Millis;
+
+    use crate::commands::testing::Bench;
+    use crate::store::Database;
+
+    #[test]
+    fn all_keys_of_one_database_are_walked() {
+        let mut bench = Bench::new();
+        bench.expect(&[
+            ("randomkey", "$-1|"),
+            ("keys *", "*0|"),
+            ("scan 0", "*2|$1|0|*0|"),
+            ("mset {t}a 1 {t}b 2", "+OK|"),
+            ("hset {t}h f v", ":1|"),
+            ("keys *[ab]", "*2|$4|{t}a|$4|{t}b|"),
+            ("scan 0 count 100 match {t}*", "*2|$1|0|*3|$4|{t}a|$4|{t}b|$4|{t}h|"),
+            ("scan 0 type HASH", "*2|$1|0|*1|$4|{t}h|"),
+            ("scan 0 type nosuch", "*2|$1|0|*0|"),
+            ("scan 18446744073709551615", "*2|$1|0|*0|"),
+            ("pexpire {t}a 1", ":1|"),
+        ]);
+        bench.now = Millis(1_000_002);
+        bench.expect(&[("keys *", "*2|$4|{t}b|$4|{t}h|"), ("del {t}h", ":1|"), ("randomkey", "$4|{t}b|")]);
+        bench.session.database = Database::new(1).unwrap();
+        bench.expect(&[("keys *", "*0|"), ("randomkey", "$-1|")]);
+    }
+
+    #[test]
+    fn a_walk_within_a_transaction_sees_it() {
+        let mut bench = Bench::new();
+        bench.expect(&[
+            ("multi", "+OK|"),
+            ("set a 1", "+QUEUED|"),
+            ("keys *", "+QUEUED|"),
+            ("del a", "+QUEUED|"),
+            ("scan 0", "+QUEUED|"),
+            ("randomkey", "+QUEUED|"),
+            ("exec", "*5|+OK|*1|$1|a|:1|*2|$1|0|*0|$-1|"),
+        ]);
+    }
+
+    #[test]
+    fn cursors_and_options_are_checked() {
+        let mut bench = Bench::new();
+        for cursor in ["abc", "-1", "\"\"", "18446744073709551616", "1x"] {
+            bench.expect(&[(&format!("scan {cursor} what"), "-ERR invalid cursor|")]);
+        }
+        bench.expect(&[
+            ("scan 0 count 0", "-ERR syntax error|"),
+            ("scan 0 count", "-ERR syntax error|"),
+            ("scan 0 count x", "-ERR value is not an integer or out of range|"),
+            ("scan 0 what x", "-ERR syntax error|"),
+            ("scan 0 match a match", "-ERR syntax error|"),
+        ]);
+    }
+
+    #[test]
+    fn a_step_stays_short_and_all_steps_see_all() {
+        let mut bench = Bench::new();
+        for number in 0..500 {
+            bench.run(&format!("set k{number} v"));
+        }
+        let (mut cursor, mut seen) = ("0".to_owned(), BTreeSet::new());
+        loop {
+            let reply = bench.run(&format!("scan {cursor} count 7"));
+            let words: Vec<&str> = reply.split('|').collect();
+            cursor = words[2].to_owned();
+            let names: Vec<_> = words.iter().filter(|word| word.starts_with('k')).collect();
+            assert!(names.len() <= 7);
+            assert!(names.iter().all(|name| seen.insert((*name).to_string())), "a key came twice");
+            if cursor == "0" {
+                break;
+            }
+        }
+        assert_eq!(seen.len(), 500);
+    }
+}

@@ -1,0 +1,113 @@
+//! What a connection's commands remember from one to the next. Its socket and buffers are the server's.
+
+use larder_proto::resp::{ArgRange, Version};
+use larder_proto::time::Millis;
+
+use super::spec::Spec;
+use crate::store::{Database, Watch, WatchedKey};
+
+/// The state of a connection.
+#[derive(Debug)]
+pub struct Session {
+    /// The connection's number, which grows and is never given twice.
+    pub id: u64,
+    /// The protocol version chosen by HELLO.
+    pub version: Version,
+    /// The database chosen by SELECT.
+    pub database: Database,
+    /// Whether the client may run commands that need a login.
+    pub authenticated: bool,
+    /// The name given by CLIENT SETNAME; empty for none.
+    pub name: String,
+    /// The client library's name, given by CLIENT SETINFO.
+    pub library_name: String,
+    /// The client library's version, given by CLIENT SETINFO.
+    pub library_version: String,
+    /// Which replies are sent.
+    pub replies: Replies,
+    /// Commands of this connection do not count as uses of keys (CLIENT NO-TOUCH).
+    pub no_touch: bool,
+    /// Asked to be spared when connections are closed for memory (CLIENT NO-EVICT).
+    pub no_evict: bool,
+    /// The transaction, if one was begun.
+    pub transaction: Transaction,
+    /// The connection is closed once the replies so far are sent.
+    pub closing: bool,
+    /// When the connection was accepted.
+    pub connected_at: Millis,
+}
+
+/// Which replies a connection gets (CLIENT REPLY).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Replies {
+    /// All.
+    #[default]
+    On,
+    /// None.
+    Off,
+    /// Not that of the command that asked, nor of the next one.
+    SkipNext,
+    /// Not that of the command being run.
+    Skip,
+}
+
+/// ```text
+///   Idle ── MULTI ──► Queueing ── EXEC, DISCARD, RESET ──► Idle
+/// ```
+#[derive(Debug, Default)]
+pub struct Transaction {
+    /// The queued commands, between MULTI and EXEC.
+    pub queue: Option<Queue>,
+    /// Set when one of the watched keys is touched.
+    pub watch: Watch,
+    /// The watched keys.
+    pub watched: Vec<WatchedKey>,
+}
+
+/// Commands between MULTI and EXEC.
+#[derive(Debug, Default)]
+pub struct Queue {
+    /// The commands, in order.
+    pub commands: Vec<QueuedCommand>,
+    /// Bytes of their requests.
+    pub bytes: usize,
+    /// One could not be queued, so EXEC discards them all.
+    pub failed: bool,
+}
+
+/// A command that waits for EXEC: its row and a copy of its request.
+#[derive(Debug)]
+pub struct QueuedCommand {
+    /// The command's row.
+    pub spec: &'static Spec,
+    /// The command's number in the table.
+    pub id: u16,
+    /// Words before the first argument.
+    pub name_words: usize,
+    /// The bytes of the request.
+    pub frame: Box<[u8]>,
+    /// Its words within them.
+    pub words: Box<[ArgRange]>,
+}
+
+impl Session {
+    /// The state of a new connection.
+    #[must_use]
+    pub fn new(id: u64, authenticated: bool, now: Millis) -> Self {
+        Self {
+            id,
+            version: Version::Resp2,
+            database: Database::default(),
+            authenticated,
+            name: String::new(),
+            library_name: String::new(),
+            library_version: String::new(),
+            replies: Replies::On,
+            no_touch: false,
+            no_evict: false,
+            transaction: Transaction::default(),
+            closing: false,
+            connected_at: now,
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! What a command's row says. Lookup, refusals, routing, locking, COMMAND, COMMAND DOCS, ACL categories, metrics and the
+//! reference page are read off rows; nothing compares command names.
+
+use larder_proto::resp::Out;
+
+use super::args::Args;
+use super::context::{ReadCx, SessionCx, WalkCx, WriteCx};
+use super::error::CommandError;
+
+/// What a handler returns. An error takes the place of whatever was written to the reply.
+pub type Outcome = Result<(), CommandError>;
+
+/// One command, or one subcommand of a container such as CLIENT.
+#[derive(Debug)]
+pub struct Spec {
+    /// The name in lower case; of a subcommand its own name alone.
+    pub name: &'static str,
+    /// Number of words, the name (and the container's) included.
+    pub arity: Arity,
+    /// Which words are keys.
+    pub keys: Keys,
+    /// What holds for it, beyond what `run` tells.
+    pub flags: Flags,
+    /// The family that the manual lists it under.
+    pub group: Group,
+    /// The version of Redis that had it first.
+    pub since: &'static str,
+    /// One line that says what it does.
+    pub summary: &'static str,
+    /// The arguments as the Redis manual writes them: `key [EX seconds | PX milliseconds] [FIELD field ...]`.
+    pub syntax: &'static str,
+    /// The handler, which tells whether the command reads, writes, walks or concerns the connection.
+    pub run: Run,
+}
+
+/// A command's handler, and through its kind what dispatch prepares for it.
+#[derive(Clone, Copy, Debug)]
+pub enum Run {
+    /// Reads the keys that the row names, which are locked for reading.
+    Read(fn(&mut ReadCx<'_, '_>, Args<'_>, &mut Out<'_>) -> Outcome),
+    /// Changes the keys that the row names, which are locked for writing.
+    Write(fn(&mut WriteCx<'_, '_>, Args<'_>, &mut Out<'_>) -> Outcome),
+    /// Walks the keys of the database, one partition locked at a time.
+    Walk(fn(&mut WalkCx<'_, '_>, Args<'_>, &mut Out<'_>) -> Outcome),
+    /// Concerns the connection or the node. Locks nothing.
+    Session(fn(&mut SessionCx<'_>, Args<'_>, &mut Out<'_>) -> Outcome),
+    /// Runs the queued commands of the transaction; the one command that dispatch itself carries out.
+    Exec,
+    /// Has subcommands, which are rows of their own.
+    Container(&'static [Spec]),
+}
+
+/// How many words a command takes, its name included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arity {
+    /// So many.
+    Exactly(usize),
+    /// So many or more.
+    AtLeast(usize),
+}
+
+/// Which words of a command are keys. Positions count from the name at 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keys {
+    /// None.
+    None,
+    /// The word at this position.
+    At(usize),
+    /// From `first` to the last word, every `step`-th.
+    From {
+        /// Position of the first key.
+        first: usize,
+        /// Distance between keys.
+        step: usize,
+    },
+    /// The words at `first` and the next one.
+    Pair {
+        /// Position of the first key.
+        first: usize,
+    },
+    /// Every key there is: all partitions are locked.
+    Every,
+}
+
+/// The families of commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// Any type of key.
+    Generic,
+    /// Strings.
+    String,
+    /// Hashes.
+    Hash,
+    /// The connection.
+    Connection,
+    /// The node.
+    Server,
+    /// Transactions.
+    Transactions,
+}
+
+/// What holds for a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flags(u32);
+
+impl Flags {
+    /// Nothing in particular.
+    pub const NONE: Self = Self(0);
+    /// Takes constant time, or logarithmic time of a small number.
+    pub const FAST: Self = Self(1);
+    /// May need more memory: refused at the limit where nothing can be evicted.
+    pub const DENY_OOM: Self = Self(1 << 1);
+    /// Concerns the node's operation.
+    pub const ADMIN: Self = Self(1 << 2);
+    /// Not for everyday use: slow on a large data set, or destructive.
+    pub const DANGEROUS: Self = Self(1 << 3);
+    /// Allowed before authentication.
+    pub const NO_AUTH: Self = Self(1 << 4);
+    /// Not allowed within a transaction.
+    pub const NO_MULTI: Self = Self(1 << 5);
+    /// Carried out at once within a transaction, where others are queued.
+    pub const NOT_QUEUED: Self = Self(1 << 6);
+    /// Not counted as a use of the key.
+    pub const NO_TOUCH: Self = Self(1 << 7);
+    /// Kept out of the slow log, since its arguments are secrets.
+    pub const SECRET: Self = Self(1 << 8);
+    /// Changes data without naming keys, so CLIENT PAUSE WRITE holds it back too.
+    pub const MAY_WRITE: Self = Self(1 << 9);
+    /// Carried out even while all commands are paused (CLIENT PAUSE).
+    pub const UNPAUSED: Self = Self(1 << 10);
+    /// Not allowed from scripts.
+    pub const NO_SCRIPT: Self = Self(1 << 11);
+
+    /// Both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether all of `other` hold.
+    #[must_use]
+    #[inline]
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+impl Arity {
+    /// Whether so many words are right.
+    #[must_use]
+    #[inline]
+    pub const fn allows(self, words: usize) -> bool {
+        match self {
+            Self::Exactly(count) => words == count,
+            Self::AtLeast(count) => words >= count,
+        }
+    }
+
+    /// The number that COMMAND gives: negative where more are allowed.
+    #[must_use]
+    pub const fn number(self) -> i64 {
+        match self {
+            Self::Exactly(count) => count as i64,
+            Self::AtLeast(count) => -(count as i64),
+        }
+    }
+}
+
+impl Keys {
+    /// The positions of the keys in a command of so many words.
+    pub fn positions(self, words: usize) -> impl Iterator<Item = usize> {
+        let (first, end, step) = match self {
+            Self::None | Self::Every => (0, 0, 1),
+            Self::At(position) => (position, position + 1, 1),
+            Self::From { first, step } => (first, words, step),
+            Self::Pair { first } => (first, first + 2, 1),
+        };
+        (first..end.min(words)).step_by(step)
+    }
+
+    /// First position, last position (negative from the end) and step, as COMMAND gives them.
+    #[must_use]
+    pub const fn triple(self) -> (i64, i64, i64) {
+        match self {
+            Self::None | Self::Every => (0, 0, 0),
+            Self::At(position) => (position as i64, position as i64, 1),
+            Self::From { first, step } => (first as i64, -1, step as i64),
+            Self::Pair { first } => (first as i64, first as i64 + 1, 1),
+        }
+    }
+}
+
+impl Spec {
+    /// Whether it changes data.
+    #[must_use]
+    #[inline]
+    pub const fn writes(&self) -> bool {
+        matches!(self.run, Run::Write(_))
+    }
+
+    /// Whether it reads data and changes none.
+    #[must_use]
+    pub const fn reads(&self) -> bool {
+        matches!(self.run, Run::Read(_) | Run::Walk(_))
+    }
+
+    /// The subcommands, if it is a container.
+    #[must_use]
+    pub const fn subcommands(&self) -> &'static [Spec] {
+        match self.run {
+            Run::Container(rows) => rows,
+            _ => &[],
+        }
+    }
+}
+
+/// Stops the build at a row that cannot be right.
+pub const fn check(rows: &[Spec]) {
+    let mut row = 0;
+    while row < rows.len() {
+        let spec = &rows[row];
+        assert!(!spec.name.is_empty() && !spec.summary.is_empty(), "a row without name or summary");
+        let name = spec.name.as_bytes();
+        let mut at = 0;
+        while at < name.len() {
+            assert!(!name[at].is_ascii_uppercase(), "names are lower case");
+            at += 1;
+        }
+        let words = match spec.arity {
+            Arity::Exactly(count) | Arity::AtLeast(count) => count,
+        };
+        assert!(words >= 1, "a command has at least its name");
+        match spec.keys {
+            Keys::At(position) => assert!(position < words, "the key lies beyond the words"),
+            Keys::From { first, step } => {
+                assert!(first < words && step > 0, "the first key lies beyond the words")
+            }
+            Keys::Pair { first } => assert!(first + 1 < words, "the second key lies beyond the words"),
+            Keys::None | Keys::Every => {}
+        }
+        if let Run::Read(_) | Run::Write(_) = spec.run {
+            assert!(!matches!(spec.keys, Keys::None), "a command on keys that names none");
+        }
+        check(spec.subcommands());
+        row += 1;
+    }
+}

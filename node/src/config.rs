@@ -1,0 +1,58 @@
+//! The settings, one row each: flag, environment variable, key of the TOML file, name in CONFIG GET, default, help and
+//! parser all stand there. Known to `app` alone, which gives each part its own.
+
+mod file;
+mod rows;
+mod sources;
+mod units;
+
+pub use rows::{FIXED, ROWS, Row};
+pub use sources::{ConfigError, Invocation, Verb, command_line, load};
+pub use units::human_bytes;
+
+use std::net::IpAddr;
+
+use crate::store::Eviction;
+
+/// All settings of a node, parsed.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Address of all listeners.
+    pub bind: IpAddr,
+    /// First of the four ports.
+    pub port: u16,
+    /// Worker threads.
+    pub threads: usize,
+    /// Memory limit in bytes.
+    pub memory_bytes_max: usize,
+    /// What happens at the memory limit.
+    pub eviction: Eviction,
+    /// Name of the region.
+    pub region: String,
+    /// Name of the service.
+    pub service: String,
+    /// Password of the default user; empty for none.
+    pub password: String,
+    /// Connections at the same time.
+    pub clients_max: usize,
+    /// Seconds without a request after which a connection is closed; 0 for never.
+    pub idle_seconds_max: u64,
+    /// Seconds in which a request that began to arrive has to be whole.
+    pub frame_seconds_max: u64,
+    /// Bytes of a value, or of any argument.
+    pub value_bytes_max: usize,
+    /// Bytes of a key.
+    pub key_bytes_max: usize,
+    /// Microseconds from which a command counts as slow; negative for never.
+    pub slow_us_min: i64,
+    /// Entries of the slow log.
+    pub slow_entries_max: usize,
+    /// Fields of a compact hash.
+    pub hash_entries_max: usize,
+    /// Bytes of a field or value in a compact hash.
+    pub hash_value_bytes_max: usize,
+    /// Seconds that a node takes at most to finish what is in flight when it is told to stop.
+    pub shutdown_seconds_max: u64,
+    /// Which messages are logged.
+    pub log: String,
+}

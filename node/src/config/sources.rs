@@ -1,0 +1,222 @@
+//! Where settings come from: defaults, then the file, then the environment, then flags; the later wins. The command line
+//! is made from the rows.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Command};
+
+use super::rows::ROWS;
+use super::{Config, file};
+use crate::store::Eviction;
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub struct Invocation {
+    /// What to do.
+    pub verb: Verb,
+    /// The settings.
+    pub config: Config,
+}
+
+/// What to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// Run a node.
+    Node,
+    /// Say whether the settings are right, and what they are.
+    CheckConfig,
+}
+
+/// Settings that a node cannot run with.
+#[derive(Debug)]
+pub struct ConfigError(String);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// The command line: `larder` alone is `larder node`.
+#[must_use]
+pub fn command_line() -> Command {
+    let about = "A volatile regional cache that any Redis client can talk to";
+    let file =
+        Arg::new("config").long("config").value_name("FILE").env("LARDER_CONFIG").hide_env(true).global(true);
+    let command = Command::new("larder")
+        .about(about)
+        .version(env!("CARGO_PKG_VERSION"))
+        .after_help(
+            "Each setting can also be given by the environment, as LARDER_MAX_MEMORY=1gb, or in the file.",
+        )
+        .subcommand(Command::new("node").about("Run a node (the default)"))
+        .subcommand(Command::new("check-config").about("Check the settings and show them, secrets masked"))
+        .arg(file.help("TOML file with any of these settings"));
+    ROWS.iter().fold(command, |command, row| command.arg(argument(row)))
+}
+
+/// Reads the settings that a command line, the environment and a file give.
+///
+/// # Errors
+/// A setting is unknown or cannot be read, or settings contradict each other. The message says where the value came from.
+pub fn load(matches: &ArgMatches) -> Result<Invocation, ConfigError> {
+    let (verb, matches) = match matches.subcommand() {
+        Some(("check-config", matches)) => (Verb::CheckConfig, matches),
+        Some((_, matches)) => (Verb::Node, matches),
+        None => (Verb::Node, matches),
+    };
+    let mut config = Config::unset();
+    for row in ROWS {
+        (row.parse)(&mut config, row.default).map_err(|error| told(row.name, "its default", &error))?;
+    }
+    if let Some(path) = matches.get_one::<String>("config") {
+        for (row, text) in file::read(&PathBuf::from(path)).map_err(ConfigError)? {
+            (row.parse)(&mut config, &text).map_err(|error| told(row.name, path, &error))?;
+        }
+    }
+    for row in ROWS {
+        let Some(text) = matches.get_one::<String>(row.name) else { continue };
+        let from = match matches.value_source(row.name) {
+            Some(ValueSource::EnvVariable) => variable(row.name),
+            _ => format!("--{}", row.name),
+        };
+        (row.parse)(&mut config, text).map_err(|error| told(row.name, &from, &error))?;
+    }
+    config.agree()?;
+    Ok(Invocation { verb, config })
+}
+
+impl Config {
+    /// Settings before any row was read; every field is overwritten by its row's default.
+    fn unset() -> Self {
+        Self {
+            bind: std::net::Ipv4Addr::LOCALHOST.into(),
+            port: 0,
+            threads: 0,
+            memory_bytes_max: 0,
+            eviction: Eviction::SEGMENT_MERGE,
+            region: String::new(),
+            service: String::new(),
+            password: String::new(),
+            clients_max: 0,
+            idle_seconds_max: 0,
+            frame_seconds_max: 0,
+            value_bytes_max: 0,
+            key_bytes_max: 0,
+            slow_us_min: 0,
+            slow_entries_max: 0,
+            hash_entries_max: 0,
+            hash_value_bytes_max: 0,
+            shutdown_seconds_max: 0,
+            log: String::new(),
+        }
+    }
+
+    fn agree(&self) -> Result<(), ConfigError> {
+        if !self.bind.is_loopback() && self.password.is_empty() {
+            return Err(ConfigError(format!(
+                "bind {} can be reached from other machines, so a password is needed: \
+                 set LARDER_REQUIRE_PASSWORD (or require-password in the file), or bind 127.0.0.1",
+                self.bind
+            )));
+        }
+        Ok(())
+    }
+
+    /// The settings as lines of the TOML file, secrets masked.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        let line = |row: &super::Row| {
+            let shown = (row.show)(self);
+            let shown = if row.secret && !shown.is_empty() { "********".to_owned() } else { shown };
+            format!("{} = {shown:?}\n", row.name)
+        };
+        ROWS.iter().map(line).collect()
+    }
+}
+
+fn argument(row: &'static super::Row) -> Arg {
+    let default = if row.default.is_empty() { String::new() } else { format!(" [default: {}]", row.default) };
+    Arg::new(row.name)
+        .long(row.name)
+        .value_name(row.value)
+        .env(variable(row.name))
+        .hide_env(true)
+        .global(true)
+        .allow_hyphen_values(true)
+        .help(format!("{}{default}", row.help))
+}
+
+/// The environment variable of a setting.
+fn variable(name: &str) -> String {
+    format!("LARDER_{}", name.to_ascii_uppercase().replace('-', "_"))
+}
+
+fn told(name: &str, from: &str, error: &str) -> ConfigError {
+    ConfigError(format!("{name} (from {from}): {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn invoke(words: &[&str]) -> Result<Invocation, String> {
+        let matches = command_line().try_get_matches_from(words).map_err(|error| error.to_string())?;
+        load(&matches).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn defaults_are_those_of_a_local_node() {
+        let Invocation { verb, config } = invoke(&["larder"]).unwrap();
+        assert_eq!((verb, config.port, config.threads > 0), (Verb::Node, 6379, true));
+        assert!(config.bind.is_loopback() && config.memory_bytes_max > 1 << 20);
+    }
+
+    #[test]
+    fn a_bind_address_beyond_loopback_needs_a_password() {
+        let error = invoke(&["larder", "--bind", "0.0.0.0"]).unwrap_err();
+        assert!(error.contains("LARDER_REQUIRE_PASSWORD"), "{error}");
+        assert!(invoke(&["larder", "--bind", "0.0.0.0", "--require-password", "x"]).is_ok());
+        assert!(invoke(&["larder", "node", "--bind", "::1"]).is_ok());
+    }
+
+    #[test]
+    fn wrong_values_name_their_source_and_what_is_right() {
+        let error = invoke(&["larder", "--port", "65533"]).unwrap_err();
+        assert_eq!(error, "port (from --port): '65533' is not a number from 1 to 65532");
+        let error = invoke(&["larder", "--max-memory", "lots"]).unwrap_err();
+        assert!(error.contains("write for example 67108864, 64mb or 1gb"), "{error}");
+    }
+
+    #[test]
+    fn what_is_shown_can_be_read_again_and_hides_the_password() {
+        let config = invoke(&["larder", "check-config", "--require-password", "hunter2"]).unwrap().config;
+        let shown = config.to_toml();
+        assert!(!shown.contains("hunter2") && shown.contains("require-password = \"********\""));
+        let path = std::env::temp_dir().join(format!("larder-config-{}.toml", std::process::id()));
+        std::fs::write(&path, &shown).unwrap();
+        let again = invoke(&["larder", "--config", path.to_str().unwrap()]);
+        std::fs::remove_file(&path).unwrap();
+        let again = again.unwrap().config;
+        assert_eq!(
+            (again.port, again.threads, again.memory_bytes_max),
+            (config.port, config.threads, config.memory_bytes_max)
+        );
+    }
+
+    #[test]
+    fn names_stand_once() {
+        let mut names: Vec<&str> =
+            ROWS.iter().map(|row| row.name).chain(ROWS.iter().filter_map(|row| row.redis)).collect();
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup();
+        // Four settings have the same name in Redis.
+        assert_eq!(all - names.len(), ROWS.iter().filter(|row| row.redis == Some(row.name)).count());
+        assert!(super::super::FIXED.iter().all(|(name, _)| !names.contains(name)));
+    }
+}

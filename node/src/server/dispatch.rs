@@ -1,0 +1,221 @@
+//! One request after the other: admitted, then queued or carried out, timed, and answered or not as the client asked.
+
+use fastrand::Rng;
+use larder_proto::effect::{Effect, EffectSink, Stamp};
+use larder_proto::resp::{ArgRange, Out};
+use larder_proto::time::Millis;
+
+use super::admission::{Admitted, Refused, admit};
+use super::clients::Card;
+use super::node::Shared;
+use super::statistics::{WorkerStatistics, slow_entry};
+use crate::commands::context::ValueLimits;
+use crate::commands::error::CommandError;
+use crate::commands::perform::{Performer, Request};
+use crate::commands::session::{QueuedCommand, Replies, Session};
+use crate::commands::spec::{Flags, Run};
+use crate::limits::{SLOW_WORD_BYTES_MAX, SLOW_WORDS_MAX};
+use crate::store::Lookups;
+
+/// What carries out the requests of one batch: everything borrowed, nothing awaited.
+pub(super) struct Dispatch<'d> {
+    pub(super) shared: &'d Shared,
+    pub(super) card: &'d Card,
+    statistics: &'d WorkerStatistics,
+    random: &'d mut Rng,
+    effects: EffectCounter,
+    lookups: Lookups,
+    now: Millis,
+    /// When the request before ended, which is when the next one begins: one look at the clock for each.
+    ended_ns: u64,
+    slow_us_min: i64,
+    limits: ValueLimits,
+    /// The last command carried out or queued.
+    last_command: Option<u16>,
+    session_changed: bool,
+}
+
+/// What the connection does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Goes on with the next request.
+    Continue,
+    /// Tries this request again once commands are no longer paused, or at this moment.
+    Wait(Millis),
+}
+
+/// Counts effects. Streaming them to copies comes with the cluster.
+#[derive(Debug, Default)]
+struct EffectCounter(u64);
+
+impl EffectSink for EffectCounter {
+    #[inline]
+    fn effect(&mut self, _stamp: Stamp, _effect: &Effect<'_>) {
+        self.0 += 1;
+    }
+}
+
+impl<'d> Dispatch<'d> {
+    pub(super) fn new(
+        shared: &'d Shared,
+        card: &'d Card,
+        statistics: &'d WorkerStatistics,
+        random: &'d mut Rng,
+    ) -> Self {
+        Self {
+            shared,
+            card,
+            statistics,
+            random,
+            effects: EffectCounter::default(),
+            lookups: Lookups::default(),
+            now: shared.clock.now(),
+            ended_ns: shared.clock.monotonic_ns(),
+            slow_us_min: shared.tunables.slow_us_min(),
+            limits: ValueLimits { string_bytes_max: shared.tunables.value_bytes_max() },
+            last_command: None,
+            session_changed: false,
+        }
+    }
+
+    /// Answers one request.
+    #[inline]
+    pub(super) fn request(
+        &mut self,
+        session: &mut Session,
+        frame: &[u8],
+        words: &[ArgRange],
+        out: &mut Out<'_>,
+    ) -> Next {
+        let mark = out.mark();
+        match admit(self.shared, session, (frame, words), self.now, self.random) {
+            Ok(Admitted::Now(request)) => self.carry_out(&request, session, out),
+            Ok(Admitted::Queued(request)) => self.queue(&request, session, out),
+            Ok(Admitted::Paused(until)) => return Next::Wait(until),
+            Err(refused) => self.refuse(&refused, session, (frame, words), out),
+        }
+        if session.replies != Replies::On {
+            withhold(session, mark, out);
+        }
+        Next::Continue
+    }
+
+    /// Ends the batch: what was counted on the way is handed in.
+    pub(super) fn finish(self, session: &Session) {
+        self.statistics.count_batch(self.lookups, self.effects.0);
+        if let Some(command) = self.last_command {
+            self.card.note_activity(self.now, command);
+        }
+        if self.session_changed {
+            self.card.tell(session);
+        }
+    }
+
+    #[inline]
+    fn carry_out(&mut self, request: &Request<'_>, session: &mut Session, out: &mut Out<'_>) {
+        let mut performer = Performer {
+            store: &self.shared.store,
+            node: self.shared,
+            random: self.random,
+            sink: &mut self.effects,
+            limits: self.limits,
+            lookups: &mut self.lookups,
+            now: self.now,
+        };
+        let outcome = performer.perform(request, session, out);
+        if let Err(error) = &outcome {
+            write_error(error, out);
+        }
+        let ended_ns = self.shared.clock.monotonic_ns();
+        let took_ns = ended_ns.saturating_sub(self.ended_ns);
+        self.ended_ns = ended_ns;
+        self.last_command = Some(request.id);
+        self.session_changed |= matches!(request.spec.run, Run::Session(_) | Run::Exec);
+        self.statistics.count_call(request.id, took_ns, outcome.is_err());
+        if self.slow_us_min >= 0 && took_ns / 1_000 >= self.slow_us_min.unsigned_abs() {
+            self.note_slow(request, session, took_ns);
+        }
+    }
+
+    fn queue(&mut self, request: &Request<'_>, session: &mut Session, out: &mut Out<'_>) {
+        if let Some(queue) = &mut session.transaction.queue {
+            queue.bytes += request.frame.len();
+            queue.commands.push(QueuedCommand::new(request));
+        }
+        self.last_command = Some(request.id);
+        self.session_changed = true;
+        out.simple("QUEUED");
+    }
+
+    #[cold]
+    fn refuse(
+        &mut self,
+        refused: &Refused,
+        session: &mut Session,
+        (frame, words): (&[u8], &[ArgRange]),
+        out: &mut Out<'_>,
+    ) {
+        if let Some(command) = refused.command {
+            self.statistics.count_rejected(command);
+        }
+        if let Some(queue) = &mut session.transaction.queue {
+            queue.failed = true;
+        }
+        // A browser that was led here by a page speaks HTTP: nothing it sends may be carried out.
+        let name = words.first().map(|word| word.of(frame)).unwrap_or_default();
+        if refused.command.is_none() && HTTP_WORDS.iter().any(|word| name.eq_ignore_ascii_case(word)) {
+            tracing::warn!(client = %self.card.address, "closing a connection that speaks HTTP");
+            session.closing = true;
+            return;
+        }
+        write_error(&refused.error, out);
+    }
+
+    #[cold]
+    fn note_slow(&self, request: &Request<'_>, session: &Session, took_ns: u64) {
+        if request.spec.flags.has(Flags::SECRET) {
+            return;
+        }
+        let words = kept_words(request);
+        let entry = slow_entry(words, took_ns, self.now, self.card.address.to_string(), &session.name);
+        self.shared.statistics.note_slow(entry, self.shared.tunables.slow_entries_max());
+    }
+}
+
+/// Takes back the reply of a client that wants none, and moves on what it wants.
+#[cold]
+fn withhold(session: &mut Session, mark: usize, out: &mut Out<'_>) {
+    out.rewind(mark);
+    match session.replies {
+        Replies::SkipNext => session.replies = Replies::Skip,
+        Replies::Skip => session.replies = Replies::On,
+        Replies::On | Replies::Off => {}
+    }
+}
+
+#[cold]
+fn write_error(error: &CommandError, out: &mut Out<'_>) {
+    out.error(error.code().word(), &error.to_string());
+}
+
+/// The words of a slow command as SLOWLOG keeps them: the first 32, of each the first 128 bytes.
+fn kept_words(request: &Request<'_>) -> Vec<Vec<u8>> {
+    let total = request.words.len();
+    let kept = if total > SLOW_WORDS_MAX { SLOW_WORDS_MAX - 1 } else { total };
+    let mut words: Vec<Vec<u8>> = Vec::with_capacity(kept + 1);
+    for word in &request.words[..kept] {
+        let word = word.of(request.frame);
+        let mut shown = word[..word.len().min(SLOW_WORD_BYTES_MAX)].to_vec();
+        if word.len() > SLOW_WORD_BYTES_MAX {
+            shown.extend(format!("... ({} more bytes)", word.len() - SLOW_WORD_BYTES_MAX).bytes());
+        }
+        words.push(shown);
+    }
+    if total > kept {
+        words.push(format!("... ({} more arguments)", total - kept).into_bytes());
+    }
+    words
+}
+
+/// First words of requests that a browser sends.
+const HTTP_WORDS: [&[u8]; 2] = [b"post", b"host:"];

@@ -1,0 +1,121 @@
+//! A worker: a thread with a runtime of its own and the connections that were dealt to it. Any worker serves any key.
+//!
+//! Its task takes up connections until the node stops; each connection is a task on the same thread. The thread ends
+//! once all of them have.
+
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+
+use fastrand::Rng;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::task::LocalSet;
+use tokio_util::task::TaskTracker;
+
+use super::clients::Card;
+use super::connection::Connection;
+use super::node::Shared;
+use super::statistics::WorkerStatistics;
+use crate::limits::{HANDOFF_MAX, READ_BYTES, REPLY_BYTES_SOFT_MAX};
+
+/// What a worker is made of.
+pub struct Worker {
+    /// The worker's place among all, from 0.
+    pub number: usize,
+    /// The node.
+    pub shared: Arc<Shared>,
+    /// Seed of the worker's random choices.
+    pub seed: u64,
+}
+
+/// What the connections of a worker share. They run on one thread, and none holds a borrow while it waits.
+pub(super) struct WorkerState {
+    pub(super) shared: Arc<Shared>,
+    pub(super) statistics: Arc<WorkerStatistics>,
+    pub(super) random: RefCell<Rng>,
+    /// Where bytes are read to.
+    pub(super) scratch: RefCell<Box<[u8]>>,
+    /// Where replies are written before they are sent.
+    pub(super) replies: RefCell<Vec<u8>>,
+    pub(super) connections: Arc<AtomicUsize>,
+}
+
+/// A connection on its way to a worker.
+pub(super) type Dealt = (std::net::TcpStream, Arc<Card>);
+
+/// Deals connections to a worker.
+#[derive(Clone, Debug)]
+pub struct Handoff {
+    pub(super) connections: Arc<AtomicUsize>,
+    pub(super) sender: mpsc::Sender<Dealt>,
+}
+
+/// A running worker.
+#[derive(Debug)]
+pub struct WorkerHandle {
+    /// Deals connections to it.
+    pub handoff: Handoff,
+    /// Ends when the worker's last connection has.
+    pub thread: JoinHandle<()>,
+}
+
+impl Worker {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// The machine gives no thread or no runtime.
+    pub fn start(self) -> io::Result<WorkerHandle> {
+        let (sender, receiver) = mpsc::channel(HANDOFF_MAX);
+        let connections = Arc::new(AtomicUsize::new(0));
+        let handoff = Handoff { connections: Arc::clone(&connections), sender };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let name = format!("larder-{}", self.number);
+        let thread = thread::Builder::new().name(name).spawn(move || {
+            let state = Rc::new(self.state(connections));
+            LocalSet::new().block_on(&runtime, take_up(state, receiver));
+        })?;
+        Ok(WorkerHandle { handoff, thread })
+    }
+
+    fn state(self, connections: Arc<AtomicUsize>) -> WorkerState {
+        let statistics = self.shared.statistics.worker(self.number);
+        self.shared.store.memory().count_buffers((READ_BYTES + REPLY_BYTES_SOFT_MAX) as i64);
+        WorkerState {
+            shared: self.shared,
+            statistics,
+            random: RefCell::new(Rng::with_seed(self.seed)),
+            scratch: RefCell::new(vec![0; READ_BYTES].into_boxed_slice()),
+            replies: RefCell::new(Vec::new()),
+            connections,
+        }
+    }
+}
+
+/// Takes up connections until the node stops, then waits for those that are open.
+async fn take_up(state: Rc<WorkerState>, mut receiver: mpsc::Receiver<Dealt>) {
+    let tasks = TaskTracker::new();
+    let stop = state.shared.stop.clone();
+    loop {
+        let dealt = tokio::select! {
+            dealt = receiver.recv() => dealt,
+            () = stop.cancelled() => None,
+        };
+        let Some((stream, card)) = dealt else { break };
+        match TcpStream::from_std(stream) {
+            Ok(stream) => {
+                tasks.spawn_local(Connection::new(stream, card, Rc::clone(&state)).serve());
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot take up a connection");
+                state.shared.registry.remove(card.id);
+                state.connections.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+    }
+    tasks.close();
+    tasks.wait().await;
+}

@@ -1,0 +1,93 @@
+//! Settings at run time: what CONFIG GET shows and CONFIG SET may change. The values live in the configuration; a change
+//! is parsed by the setting's row, then handed to the store and the server.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use parking_lot::Mutex;
+
+use crate::commands::ports::Settings;
+use crate::config::{Config, FIXED, ROWS, Row};
+use crate::server::Tunables;
+use crate::store::{HashLimits, Store};
+
+/// The settings in force.
+pub struct LiveSettings {
+    config: Mutex<Config>,
+    store: Arc<Store>,
+    tunables: Arc<Tunables>,
+}
+
+impl LiveSettings {
+    /// Puts the configuration in force.
+    #[must_use]
+    pub fn new(config: Config, store: Arc<Store>, tunables: Arc<Tunables>) -> Self {
+        let settings = Self { config: Mutex::new(config), store, tunables };
+        settings.apply(&settings.config.lock());
+        settings
+    }
+
+    fn apply(&self, config: &Config) {
+        self.store.memory().set_limit(config.memory_bytes_max);
+        self.store.set_eviction(config.eviction);
+        self.store.set_hash_limits(HashLimits {
+            entries_max: config.hash_entries_max,
+            value_bytes_max: config.hash_value_bytes_max,
+        });
+        let tunables = &*self.tunables;
+        tunables.clients_max.store(config.clients_max, Ordering::Relaxed);
+        tunables.idle_seconds_max.store(config.idle_seconds_max, Ordering::Relaxed);
+        tunables.frame_seconds_max.store(config.frame_seconds_max, Ordering::Relaxed);
+        tunables.value_bytes_max.store(config.value_bytes_max, Ordering::Relaxed);
+        tunables.key_bytes_max.store(config.key_bytes_max, Ordering::Relaxed);
+        tunables.slow_us_min.store(config.slow_us_min, Ordering::Relaxed);
+        tunables.slow_entries_max.store(config.slow_entries_max, Ordering::Relaxed);
+    }
+}
+
+impl Settings for LiveSettings {
+    fn each(&self, visit: &mut dyn FnMut(&str, &str)) {
+        let config = self.config.lock().clone();
+        for row in ROWS {
+            visit(row.redis.unwrap_or(row.name), &(row.show)(&config));
+        }
+        FIXED.iter().for_each(|(name, value)| visit(name, value));
+    }
+
+    fn set(&self, changes: &[(String, String)]) -> Result<(), String> {
+        let mut config = self.config.lock();
+        let mut changed = config.clone();
+        for (name, value) in changes {
+            match FIXED.iter().find(|(fixed, _)| fixed.eq_ignore_ascii_case(name)) {
+                Some((_, only)) => change_fixed(name, value, only)?,
+                None => change(&mut changed, name, value)?,
+            }
+        }
+        self.apply(&changed);
+        *config = changed;
+        Ok(())
+    }
+}
+
+fn change(config: &mut Config, name: &str, value: &str) -> Result<(), String> {
+    let is_called = |row: &&Row| row.redis.unwrap_or(row.name).eq_ignore_ascii_case(name);
+    let row = ROWS
+        .iter()
+        .find(is_called)
+        .ok_or_else(|| format!("Unknown option or number of arguments for CONFIG SET - '{name}'"))?;
+    if !row.live {
+        return Err(failed(name, "can't set immutable config"));
+    }
+    (row.parse)(config, value).map_err(|error| failed(name, &error))
+}
+
+fn change_fixed(name: &str, value: &str, only: &str) -> Result<(), String> {
+    if value == only {
+        return Ok(());
+    }
+    Err(failed(name, &format!("in Larder its value is always '{only}'")))
+}
+
+fn failed(name: &str, why: &str) -> String {
+    format!("CONFIG SET failed (possibly related to argument '{name}') - {why}")
+}

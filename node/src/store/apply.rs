@@ -1,0 +1,48 @@
+//! Applying effects to a copy of a partition: needs neither a clock nor what was asked.
+//!
+//! Each node evicts and expires for itself, so a copy may lack a key that its owner has. An effect that creates a key
+//! therefore replaces whatever the copy holds, and a relative effect on a key that the copy lacks is dropped.
+
+use larder_proto::effect::Effect;
+
+use super::value::Value;
+use super::writer::Writer;
+
+impl Writer<'_, '_> {
+    /// Makes the change that the effect tells, in the database spoken of.
+    pub fn apply(&mut self, effect: &Effect<'_>) {
+        match *effect {
+            Effect::Set { key, value, deadline } => self.set(key, value, deadline),
+            Effect::Delete { key } => {
+                self.delete(key);
+            }
+            Effect::Deadline { key, deadline } => {
+                self.set_deadline(key, deadline);
+            }
+            Effect::Patch { key, offset, bytes } => self.apply_patch(key, offset, bytes),
+            Effect::HashSet { key, field, value, created } => {
+                if created {
+                    self.delete(key);
+                }
+                if created || self.holds_hash(key) {
+                    let _ = self.hash_set(key, field, value);
+                }
+            }
+            Effect::HashDelete { key, field } => {
+                let _ = self.hash_remove(key, field);
+            }
+            Effect::Flush => self.flush(self.database()),
+        }
+    }
+
+    fn apply_patch(&mut self, key: &[u8], offset: u64, bytes: &[u8]) {
+        let is_string = matches!(self.peek(key).map(|item| &item.value), Some(Value::String(_)));
+        if let (true, Ok(offset)) = (is_string, usize::try_from(offset)) {
+            let _ = self.patch(key, offset, bytes);
+        }
+    }
+
+    fn holds_hash(&self, key: &[u8]) -> bool {
+        matches!(self.peek(key).map(|item| &item.value), Some(Value::Hash(_)))
+    }
+}

@@ -1,0 +1,184 @@
+//! What a request may read of the partitions it holds. Changing them is the writer's part.
+
+use std::cell::Cell;
+
+use larder_proto::effect::Namespace;
+use larder_proto::time::{Deadline, Millis};
+
+use super::databases::Database;
+use super::engine::Store;
+use super::eviction::Eviction;
+use super::held::Held;
+use super::index::Lookup;
+use super::item::Item;
+use super::value::{Hash, HashLimits, Value};
+use super::watch::WatchedKey;
+
+/// The key holds a value of another type than the command is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WrongType;
+
+/// How often a key was asked for and was or was not there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Lookups {
+    /// Keys found.
+    pub hits: u32,
+    /// Keys not found.
+    pub misses: u32,
+}
+
+/// Some partitions, locked together, seen as one database at one moment.
+///
+/// The memory that a request freed or took is counted, and large values it removed are dropped, after the locks are
+/// gone.
+pub struct Keyspace<'s> {
+    pub(super) store: &'s Store,
+    pub(super) held: Held<'s>,
+    /// What was removed and is large; stands below `held`, so that it is dropped outside the locks.
+    pub(super) removed: Vec<Value>,
+    pub(super) database: Database,
+    pub(super) namespace: Namespace,
+    pub(super) now: Millis,
+    pub(super) grown_bytes: i64,
+    pub(super) touch: bool,
+    lookups: Cell<Lookups>,
+}
+
+impl<'s> Keyspace<'s> {
+    pub(super) fn new(store: &'s Store, held: Held<'s>, database: Database, now: Millis) -> Self {
+        Self {
+            store,
+            held,
+            removed: Vec::new(),
+            database,
+            // Read after locking: a flush changes it with every partition locked.
+            namespace: store.databases.namespace(database),
+            now,
+            grown_bytes: 0,
+            touch: true,
+            lookups: Cell::default(),
+        }
+    }
+
+    /// Speaks of another database from here on. The partitions stay the same: a key's slot does not depend on it.
+    pub fn select(&mut self, database: Database) {
+        self.database = database;
+        self.namespace = self.store.databases.namespace(database);
+    }
+
+    /// The database spoken of.
+    #[must_use]
+    pub const fn database(&self) -> Database {
+        self.database
+    }
+
+    /// The moment of the request.
+    #[must_use]
+    pub const fn now(&self) -> Millis {
+        self.now
+    }
+
+    /// Whether reads count as uses (CLIENT NO-TOUCH, OBJECT).
+    pub const fn set_touch(&mut self, touch: bool) {
+        self.touch = touch;
+    }
+
+    /// Until when hashes stay compact.
+    #[must_use]
+    pub fn hash_limits(&self) -> HashLimits {
+        self.store.hash_limits()
+    }
+
+    /// What happens at the memory limit.
+    #[must_use]
+    pub fn eviction(&self) -> Eviction {
+        self.store.eviction()
+    }
+
+    /// The item under a key, if it is there and its deadline has not passed.
+    #[inline]
+    pub fn get(&self, key: &[u8]) -> Option<&Item> {
+        let found = self.peek(key);
+        let mut lookups = self.lookups.get();
+        match found {
+            Some(item) => {
+                lookups.hits += 1;
+                if self.touch {
+                    item.touch(self.now);
+                }
+            }
+            None => lookups.misses += 1,
+        }
+        self.lookups.set(lookups);
+        found
+    }
+
+    /// Like [`Keyspace::get`], but neither a use nor a hit or miss.
+    #[inline]
+    pub fn peek(&self, key: &[u8]) -> Option<&Item> {
+        self.held.get(&self.lookup(key)).filter(|item| !item.deadline.passed(self.now))
+    }
+
+    /// Whether the key is there.
+    #[must_use]
+    pub fn contains(&self, key: &[u8]) -> bool {
+        self.peek(key).is_some()
+    }
+
+    /// The string under a key.
+    ///
+    /// # Errors
+    /// The key holds another type.
+    #[inline]
+    pub fn string(&self, key: &[u8]) -> Result<Option<&[u8]>, WrongType> {
+        match self.get(key).map(|item| &item.value) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(&text.bytes)),
+            Some(_) => Err(WrongType),
+        }
+    }
+
+    /// The hash under a key.
+    ///
+    /// # Errors
+    /// The key holds another type.
+    #[inline]
+    pub fn hash(&self, key: &[u8]) -> Result<Option<&Hash>, WrongType> {
+        match self.get(key).map(|item| &item.value) {
+            None => Ok(None),
+            Some(Value::Hash(hash)) => Ok(Some(hash)),
+            Some(_) => Err(WrongType),
+        }
+    }
+
+    /// The deadline of a key that is there.
+    #[must_use]
+    pub fn deadline(&self, key: &[u8]) -> Option<Deadline> {
+        self.peek(key).map(Item::deadline)
+    }
+
+    /// Whether a watched key, whose partition is held, neither expired nor was evicted since.
+    #[must_use]
+    pub fn is_intact(&self, watched: &WatchedKey) -> bool {
+        let lookup = self.store.index.lookup(watched.namespace, &watched.key);
+        let exists = self.held.get(&lookup).is_some_and(|item| !item.deadline.passed(self.now));
+        exists || !watched.existed
+    }
+
+    /// Hits and misses since this was asked last.
+    #[must_use]
+    pub fn take_lookups(&self) -> Lookups {
+        self.lookups.take()
+    }
+
+    #[inline]
+    pub(super) fn lookup<'a>(&self, key: &'a [u8]) -> Lookup<'a> {
+        self.store.index.lookup(self.namespace, key)
+    }
+}
+
+impl Drop for Keyspace<'_> {
+    fn drop(&mut self) {
+        self.store.memory.count_data(self.grown_bytes);
+    }
+}

@@ -1,0 +1,30 @@
+//! Floor 1: the engine. Partitions, what lies in them, how much memory that takes, and what leaves when. Everything
+//! here is synchronous and knows neither commands nor sockets.
+
+mod apply;
+mod databases;
+mod engine;
+mod eviction;
+mod held;
+mod index;
+mod item;
+mod keyspace;
+mod memory;
+mod roster;
+mod sweep;
+mod value;
+mod walk;
+mod watch;
+mod writer;
+
+pub use databases::{DATABASES, Database, DatabaseSize};
+pub use engine::{Access, PartitionSet, Store, StoreSettings};
+pub use eviction::{Eviction, OutOfMemory};
+pub use item::Item;
+pub use keyspace::{Keyspace, Lookups, WrongType};
+pub use memory::{Memory, MemoryUse};
+pub use sweep::Swept;
+pub use value::{Detached, Hash, HashLimits, Text, Value};
+pub use walk::{Cursor, Walker};
+pub use watch::{Watch, WatchedKey};
+pub use writer::Writer;

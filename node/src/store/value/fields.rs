@@ -1,0 +1,129 @@
+//! Pairs of byte strings behind a table: the full form of a hash.
+//!
+//! A pair keeps its place until it is removed, and places are walked in order. So a scan that remembers a place
+//! returns every pair that was there from its beginning to its end, once, whatever else happens to the hash.
+
+use std::hash::BuildHasher;
+
+use foldhash::quality::RandomState;
+use hashbrown::HashTable;
+
+use super::heap_bytes;
+
+#[derive(Debug, Clone)]
+struct Pair {
+    field: Box<[u8]>,
+    value: Box<[u8]>,
+}
+
+/// The pairs.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Fields {
+    table: HashTable<u32>,
+    places: Vec<Option<Pair>>,
+    free: Vec<u32>,
+    hasher: RandomState,
+    /// Bytes on the heap of all pairs.
+    pair_bytes: usize,
+}
+
+impl Fields {
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.pair_bytes
+            + heap_bytes(self.places.capacity() * size_of::<Option<Pair>>())
+            + heap_bytes(self.free.capacity() * size_of::<u32>())
+            + heap_bytes(table_bytes(self.table.capacity()))
+    }
+
+    pub(super) fn get(&self, field: &[u8]) -> Option<&[u8]> {
+        let place = *self.table.find(self.hash(field), |&place| self.is_at(place, field))?;
+        self.pair(place).map(|pair| &*pair.value)
+    }
+
+    /// Sets the value of a field; whether the field is new.
+    pub(super) fn set(&mut self, field: &[u8], value: &[u8]) -> bool {
+        let hash = self.hash(field);
+        if let Some(&place) = self.table.find(hash, |&place| self.is_at(place, field)) {
+            if let Some(pair) = &mut self.places[place as usize] {
+                self.pair_bytes += heap_bytes(value.len());
+                self.pair_bytes -= heap_bytes(pair.value.len());
+                pair.value = value.into();
+            }
+            return false;
+        }
+        let pair = Pair { field: field.into(), value: value.into() };
+        self.pair_bytes += bytes_of(&pair);
+        let place = self.place(pair);
+        let (places, hasher) = (&self.places, &self.hasher);
+        self.table.insert_unique(hash, place, |&place| {
+            places[place as usize].as_ref().map_or(0, |pair| hasher.hash_one(&*pair.field))
+        });
+        true
+    }
+
+    /// Removes a field; whether there was one.
+    pub(super) fn remove(&mut self, field: &[u8]) -> bool {
+        let hash = self.hash(field);
+        let places = &self.places;
+        let same = |&place: &u32| places[place as usize].as_ref().is_some_and(|pair| &*pair.field == field);
+        let Ok(entry) = self.table.find_entry(hash, same) else { return false };
+        let (place, _) = entry.remove();
+        if let Some(pair) = self.places[place as usize].take() {
+            self.pair_bytes -= bytes_of(&pair);
+        }
+        self.free.push(place);
+        true
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.places.iter().flatten().map(|pair| (&*pair.field, &*pair.value))
+    }
+
+    /// Number of places, free ones included: the end of a scan.
+    pub(super) fn places(&self) -> usize {
+        self.places.len()
+    }
+
+    /// The pair at a place, if one is there.
+    pub(super) fn at(&self, place: usize) -> Option<(&[u8], &[u8])> {
+        self.places.get(place)?.as_ref().map(|pair| (&*pair.field, &*pair.value))
+    }
+
+    fn hash(&self, field: &[u8]) -> u64 {
+        self.hasher.hash_one(field)
+    }
+
+    fn pair(&self, place: u32) -> Option<&Pair> {
+        self.places.get(place as usize)?.as_ref()
+    }
+
+    fn is_at(&self, place: u32, field: &[u8]) -> bool {
+        self.pair(place).is_some_and(|pair| &*pair.field == field)
+    }
+
+    fn place(&mut self, pair: Pair) -> u32 {
+        match self.free.pop() {
+            Some(place) => {
+                self.places[place as usize] = Some(pair);
+                place
+            }
+            None => {
+                self.places.push(Some(pair));
+                (self.places.len() - 1) as u32
+            }
+        }
+    }
+}
+
+fn bytes_of(pair: &Pair) -> usize {
+    heap_bytes(pair.field.len()) + heap_bytes(pair.value.len())
+}
+
+/// Bytes of a table for so many entries: a word and a control byte each, seven eighths full at most.
+const fn table_bytes(capacity: usize) -> usize {
+    if capacity == 0 { 0 } else { (capacity * 8 / 7).next_power_of_two() * (size_of::<u32>() + 1) + 16 }
+}

@@ -1,0 +1,133 @@
+//! What a write did: the final value or change, the absolute deadline, whether the key was created. Never what was
+//! asked, so that applying an effect needs no clock, no randomness and no old value. Ordering and sending effects
+//! is left to the node.
+
+use crate::slot::Partition;
+use crate::time::Deadline;
+
+/// A numbered database of one service, in one generation: a flush gives the database a new one, so that its old
+/// keys are out of reach at once and can be reclaimed in the background.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Namespace(pub u32);
+
+/// One change to one partition. The bytes are borrowed from the request or the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect<'a> {
+    /// The key now holds this string and this deadline, whatever it held before.
+    Set {
+        /// The client's key.
+        key: &'a [u8],
+        /// The whole value.
+        value: &'a [u8],
+        /// The key's new deadline.
+        deadline: Deadline,
+    },
+    /// The key is gone.
+    Delete {
+        /// The client's key.
+        key: &'a [u8],
+    },
+    /// The key has this deadline now.
+    Deadline {
+        /// The client's key.
+        key: &'a [u8],
+        /// The key's new deadline.
+        deadline: Deadline,
+    },
+    /// These bytes stand at this offset of the string now, after zeros if the string was shorter.
+    Patch {
+        /// The client's key.
+        key: &'a [u8],
+        /// Offset of the first byte written.
+        offset: u64,
+        /// The bytes written.
+        bytes: &'a [u8],
+    },
+    /// The field of the hash has this value now.
+    HashSet {
+        /// The client's key.
+        key: &'a [u8],
+        /// The field.
+        field: &'a [u8],
+        /// The field's whole value.
+        value: &'a [u8],
+        /// The hash began with this field: whatever a copy holds under the key is replaced.
+        created: bool,
+    },
+    /// The field of the hash is gone; a hash without fields is gone too.
+    HashDelete {
+        /// The client's key.
+        key: &'a [u8],
+        /// The field.
+        field: &'a [u8],
+    },
+    /// Every key of the namespace is gone.
+    Flush,
+}
+
+impl<'a> Effect<'a> {
+    /// The effect's number, for ever: nodes of different versions tell effects apart by it.
+    #[must_use]
+    pub const fn number(&self) -> u8 {
+        match self {
+            Self::Set { .. } => 1,
+            Self::Delete { .. } => 2,
+            Self::Deadline { .. } => 3,
+            Self::Patch { .. } => 4,
+            Self::HashSet { .. } => 5,
+            Self::HashDelete { .. } => 6,
+            Self::Flush => 7,
+        }
+    }
+
+    /// The key changed, or `None` where the whole namespace is.
+    #[must_use]
+    pub const fn key(&self) -> Option<&'a [u8]> {
+        match self {
+            Self::Set { key, .. }
+            | Self::Delete { key }
+            | Self::Deadline { key, .. }
+            | Self::Patch { key, .. }
+            | Self::HashSet { key, .. }
+            | Self::HashDelete { key, .. } => Some(key),
+            Self::Flush => None,
+        }
+    }
+}
+
+/// Where in the one order of a partition an effect stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// The partition changed.
+    pub partition: Partition,
+    /// Whose key it is.
+    pub namespace: Namespace,
+    /// Number of the effect within the partition, from 1, without gaps.
+    pub sequence: u64,
+}
+
+/// Takes effects in the order in which they happen. Called while the partition is locked: it must not block.
+pub trait EffectSink {
+    /// Takes one effect.
+    fn effect(&mut self, stamp: Stamp, effect: &Effect<'_>);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_never_change() {
+        let key = b"k".as_slice();
+        let effects = [
+            Effect::Set { key, value: b"v", deadline: Deadline::NEVER },
+            Effect::Delete { key },
+            Effect::Deadline { key, deadline: Deadline::NEVER },
+            Effect::Patch { key, offset: 0, bytes: b"v" },
+            Effect::HashSet { key, field: b"f", value: b"v", created: true },
+            Effect::HashDelete { key, field: b"f" },
+            Effect::Flush,
+        ];
+        assert_eq!(effects.map(|effect| effect.number()), [1, 2, 3, 4, 5, 6, 7]);
+    }
+}

@@ -1,0 +1,63 @@
+//! The first word of an error reply, and what a client may do next. The sentence after the word is made where the
+//! error arises.
+
+/// The word that opens an error reply. Clients branch on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorCode {
+    /// Anything without a word of its own.
+    Err,
+    /// The key holds another type than the command is for.
+    WrongType,
+    /// The connection has to authenticate first.
+    NoAuth,
+    /// The user or the password is wrong.
+    WrongPass,
+    /// The protocol version asked for does not exist.
+    NoProto,
+    /// The memory limit is reached and the eviction policy allows no room to be made.
+    Oom,
+    /// The keys of one command lie in slots of several owners.
+    CrossSlot,
+    /// A transaction was discarded because a command could not be queued.
+    ExecAbort,
+}
+
+/// What a client that got an error may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Advice {
+    /// The same request will fail again: change it.
+    ChangeRequest,
+    /// Authenticate, then repeat.
+    Authenticate,
+    /// Nothing was changed; the same request may succeed later.
+    RetryLater,
+}
+
+impl ErrorCode {
+    /// The word on the wire, without the leading dash.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Err => "ERR",
+            Self::WrongType => "WRONGTYPE",
+            Self::NoAuth => "NOAUTH",
+            Self::WrongPass => "WRONGPASS",
+            Self::NoProto => "NOPROTO",
+            Self::Oom => "OOM",
+            Self::CrossSlot => "CROSSSLOT",
+            Self::ExecAbort => "EXECABORT",
+        }
+    }
+
+    /// What the client may do next.
+    #[must_use]
+    pub const fn advice(self) -> Advice {
+        match self {
+            Self::NoAuth | Self::WrongPass => Advice::Authenticate,
+            Self::Oom => Advice::RetryLater,
+            Self::Err | Self::WrongType | Self::NoProto | Self::CrossSlot | Self::ExecAbort => {
+                Advice::ChangeRequest
+            }
+        }
+    }
+}

@@ -1,0 +1,550 @@
+//! Reads requests out of a connection's bytes: an array of bulk strings, or an inline command. What the words mean
+//! is left to the commands.
+//!
+//! The parser copies nothing: an argument is a range of the bytes it was given. It remembers how far it came, so that
+//! a large request that arrives in many pieces is read once. It does not recurse, and it is strict: a length is
+//! followed by CRLF, a bulk string is followed by CRLF, an element of a request is a bulk string.
+//!
+//! Source: the RESP specification; error texts as Redis sends them, where Redis has the same rule.
+
+use std::fmt;
+
+/// What a request may be at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Arguments of one request, the command's name included.
+    pub arguments_max: usize,
+    /// Bytes of one argument.
+    pub bulk_bytes_max: usize,
+    /// Bytes of an inline command, line end included.
+    pub inline_bytes_max: usize,
+    /// Bytes of a whole request. Below 4 GiB.
+    pub frame_bytes_max: usize,
+}
+
+/// Where an argument lies, counted from the first byte of its request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ArgRange {
+    start: u32,
+    end: u32,
+}
+
+impl ArgRange {
+    /// The argument's bytes within those of its request.
+    #[must_use]
+    #[inline]
+    pub fn of(self, frame: &[u8]) -> &[u8] {
+        frame.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+
+    /// Where the argument ends, counted from the first byte of its request.
+    #[must_use]
+    pub const fn end(self) -> usize {
+        self.end as usize
+    }
+
+    /// Bytes of the argument.
+    #[must_use]
+    pub const fn len(self) -> usize {
+        (self.end - self.start) as usize
+    }
+
+    /// Whether the argument has no bytes.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.start == self.end
+    }
+}
+
+/// How far a call came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// The request needs more bytes; at least this many in all, counted from its first byte.
+    Incomplete {
+        /// Bytes from the request's first byte that the next step needs.
+        wanted: usize,
+    },
+    /// The request ends after this many bytes; its arguments can be read until the next call.
+    Complete {
+        /// Bytes of the request.
+        consumed: usize,
+    },
+}
+
+/// Why the bytes are no request. The connection cannot be read any further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProtocolError {
+    /// The number after `*` is none, or above the limit.
+    MultibulkLength,
+    /// The number after `$` is none, or above the limit.
+    BulkLength,
+    /// An element does not begin with `$`, but with this byte.
+    ExpectedBulk(u8),
+    /// A length or an argument is not followed by CRLF.
+    ExpectedLineEnd,
+    /// An inline command has no end within the limit.
+    InlineTooBig,
+    /// A quotation in an inline command is not closed, or runs into the next word.
+    UnbalancedQuotes,
+    /// The request is larger than the limit.
+    FrameTooBig,
+}
+
+impl fmt::Display for ProtocolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MultibulkLength => f.write_str("invalid multibulk length"),
+            Self::BulkLength => f.write_str("invalid bulk length"),
+            Self::ExpectedBulk(byte) => {
+                let shown = if byte.is_ascii_graphic() || *byte == b' ' { char::from(*byte) } else { '?' };
+                write!(f, "expected '$', got '{shown}'")
+            }
+            Self::ExpectedLineEnd => f.write_str("expected CRLF"),
+            Self::InlineTooBig => f.write_str("too big inline request"),
+            Self::UnbalancedQuotes => f.write_str("unbalanced quotes in request"),
+            Self::FrameTooBig => f.write_str("request too big"),
+        }
+    }
+}
+
+impl std::error::Error for ProtocolError {}
+
+/// Reads one request after the other.
+///
+/// ```text
+///   Start ── '*' n CRLF ──► Elements ── n × ('$' len CRLF bytes CRLF) ──► complete
+///     └──── words, line end ──────────────────────────────────────────────► complete
+/// ```
+#[derive(Debug)]
+pub struct RequestParser {
+    args: Vec<ArgRange>,
+    /// Bytes of the current request that are read already.
+    position: usize,
+    /// Elements still to come; meaningful once `started`.
+    remaining: usize,
+    /// Length of the element whose header is read and whose bytes are not.
+    bulk: Option<usize>,
+    started: bool,
+}
+
+impl Default for RequestParser {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl RequestParser {
+    /// A parser at the start of a request.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { args: Vec::new(), position: 0, remaining: 0, bulk: None, started: false }
+    }
+
+    /// The arguments of the request that the last call completed.
+    #[must_use]
+    #[inline]
+    pub fn arguments(&self) -> &[ArgRange] {
+        &self.args
+    }
+
+    /// Whether a part of a request was read already.
+    #[must_use]
+    pub const fn is_midway(&self) -> bool {
+        self.started || self.position > 0
+    }
+
+    /// Gives back memory that an unusually long request took.
+    pub fn release(&mut self) {
+        if !self.is_midway() {
+            self.args = Vec::new();
+        }
+    }
+
+    /// Reads on. `frame` begins with the request's first byte and holds at least what was shown before. An inline
+    /// command's words are unquoted in place.
+    ///
+    /// # Errors
+    /// The bytes are no request, or one above the limits.
+    #[inline]
+    pub fn parse(&mut self, frame: &mut [u8], limits: &Limits) -> Result<Progress, ProtocolError> {
+        if !self.started {
+            match frame.first() {
+                None => return Ok(Progress::Incomplete { wanted: 1 }),
+                Some(b'*') => {}
+                Some(_) => return self.inline(frame, limits),
+            }
+            match self.header(frame, limits)? {
+                Some(()) => {}
+                None => return Ok(Progress::Incomplete { wanted: frame.len() + 1 }),
+            }
+        }
+        self.elements(frame, limits)
+    }
+
+    fn header(&mut self, frame: &[u8], limits: &Limits) -> Result<Option<()>, ProtocolError> {
+        let Some((count, next)) = number(frame, 1, ProtocolError::MultibulkLength)? else { return Ok(None) };
+        if count > limits.arguments_max as i64 {
+            return Err(ProtocolError::MultibulkLength);
+        }
+        self.args.clear();
+        self.remaining = usize::try_from(count).unwrap_or(0);
+        self.position = next;
+        self.started = true;
+        Ok(Some(()))
+    }
+
+    fn elements(&mut self, frame: &[u8], limits: &Limits) -> Result<Progress, ProtocolError> {
+        while self.remaining > 0 {
+            let length = match self.bulk {
+                Some(length) => length,
+                None => match bulk_header(frame, self.position, limits)? {
+                    None => return Ok(Progress::Incomplete { wanted: frame.len() + 1 }),
+                    Some((length, next)) => {
+                        self.position = next;
+                        self.bulk = Some(length);
+                        length
+                    }
+                },
+            };
+            let (start, end) = (self.position, self.position + length);
+            if end + 2 > limits.frame_bytes_max {
+                return Err(ProtocolError::FrameTooBig);
+            }
+            let Some(line_end) = frame.get(end..end + 2) else {
+                return Ok(Progress::Incomplete { wanted: end + 2 });
+            };
+            if line_end != b"\r\n" {
+                return Err(ProtocolError::ExpectedLineEnd);
+            }
+            self.args.push(ArgRange { start: start as u32, end: end as u32 });
+            self.position = end + 2;
+            self.bulk = None;
+            self.remaining -= 1;
+        }
+        Ok(self.complete(self.position))
+    }
+
+    fn complete(&mut self, consumed: usize) -> Progress {
+        self.position = 0;
+        self.started = false;
+        Progress::Complete { consumed }
+    }
+
+    #[cold]
+    fn inline(&mut self, frame: &mut [u8], limits: &Limits) -> Result<Progress, ProtocolError> {
+        let Some(found) = frame[self.position..].iter().position(|&byte| byte == b'\n') else {
+            self.position = frame.len();
+            if frame.len() >= limits.inline_bytes_max {
+                return Err(ProtocolError::InlineTooBig);
+            }
+            return Ok(Progress::Incomplete { wanted: frame.len() + 1 });
+        };
+        let end = self.position + found;
+        if end >= limits.inline_bytes_max {
+            return Err(ProtocolError::InlineTooBig);
+        }
+        let line = if end > 0 && frame[end - 1] == b'\r' { &mut frame[..end - 1] } else { &mut frame[..end] };
+        self.args.clear();
+        split_words(line, &mut self.args)?;
+        Ok(self.complete(end + 1))
+    }
+}
+
+/// The length in `$length CRLF` at `position`, and where the bytes begin.
+#[inline]
+fn bulk_header(
+    frame: &[u8],
+    position: usize,
+    limits: &Limits,
+) -> Result<Option<(usize, usize)>, ProtocolError> {
+    match frame.get(position) {
+        None => return Ok(None),
+        Some(b'$') => {}
+        Some(&other) => return Err(ProtocolError::ExpectedBulk(other)),
+    }
+    let Some((length, next)) = number(frame, position + 1, ProtocolError::BulkLength)? else {
+        return Ok(None);
+    };
+    match usize::try_from(length) {
+        Ok(length) if length <= limits.bulk_bytes_max => Ok(Some((length, next))),
+        _ => Err(ProtocolError::BulkLength),
+    }
+}
+
+/// The decimal number at `from` and where the line after it begins; `None` if the line is not whole yet.
+///
+/// A loop over digits: the lines are one to three digits long, for which a search for the line end first costs more.
+#[inline]
+fn number(frame: &[u8], from: usize, wrong: ProtocolError) -> Result<Option<(i64, usize)>, ProtocolError> {
+    let negative = frame.get(from) == Some(&b'-');
+    let first = from + usize::from(negative);
+    let mut value = 0_i64;
+    let mut at = first;
+    loop {
+        match frame.get(at) {
+            None => return Ok(None),
+            Some(&digit @ b'0'..=b'9') if at - first < NUMBER_DIGITS_MAX => {
+                // No leading zero, so that a number has one spelling.
+                if at > first && value == 0 {
+                    return Err(wrong);
+                }
+                value = value * 10 + i64::from(digit - b'0');
+                at += 1;
+            }
+            Some(b'\r') if at > first => break,
+            Some(_) => return Err(wrong),
+        }
+    }
+    match frame.get(at + 1) {
+        None => Ok(None),
+        Some(b'\n') => Ok(Some((if negative { -value } else { value }, at + 2))),
+        Some(_) => Err(ProtocolError::ExpectedLineEnd),
+    }
+}
+
+/// Splits an inline command into words and removes quotation marks and escapes in place, as `redis-cli` writes them:
+/// `"…"` with `\n \r \t \b \a \xHH` and `\"`, `'…'` with `\'`. A word never grows by that, so it fits where it was.
+fn split_words(line: &mut [u8], words: &mut Vec<ArgRange>) -> Result<(), ProtocolError> {
+    let (mut read, mut write) = (0, 0);
+    loop {
+        while line.get(read).is_some_and(|&byte| is_space(byte)) {
+            read += 1;
+        }
+        if read == line.len() {
+            return Ok(());
+        }
+        let start = write;
+        while let Some(&byte) = line.get(read) {
+            match byte {
+                _ if is_space(byte) => break,
+                b'"' | b'\'' => (read, write) = unquote(line, read, write)?,
+                other => {
+                    line[write] = other;
+                    (read, write) = (read + 1, write + 1);
+                }
+            }
+        }
+        words.push(ArgRange { start: start as u32, end: write as u32 });
+    }
+}
+
+/// Copies the quotation at `read` to `write`. The closing mark must end the word.
+fn unquote(line: &mut [u8], read: usize, mut write: usize) -> Result<(usize, usize), ProtocolError> {
+    let mark = line[read];
+    let mut read = read + 1;
+    loop {
+        let rest = &line[read..];
+        let (byte, used) = match rest {
+            [] => return Err(ProtocolError::UnbalancedQuotes),
+            [byte, next @ ..] if *byte == mark => {
+                if next.first().is_some_and(|&byte| !is_space(byte)) {
+                    return Err(ProtocolError::UnbalancedQuotes);
+                }
+                return Ok((read + 1, write));
+            }
+            [b'\\', b'\'', ..] if mark == b'\'' => (b'\'', 2),
+            [b'\\', b'x', high, low, ..]
+                if mark == b'"' && high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
+            {
+                (hex(*high) << 4 | hex(*low), 4)
+            }
+            [b'\\', escaped, ..] if mark == b'"' => (unescape(*escaped), 2),
+            [byte, ..] => (*byte, 1),
+        };
+        line[write] = byte;
+        (read, write) = (read + used, write + 1);
+    }
+}
+
+const fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c | 0)
+}
+
+const fn unescape(byte: u8) -> u8 {
+    match byte {
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        b'b' => 0x08,
+        b'a' => 0x07,
+        other => other,
+    }
+}
+
+const fn hex(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        b'a'..=b'f' => digit - b'a' + 10,
+        _ => digit - b'A' + 10,
+    }
+}
+
+/// Digits of a length at most: more than any limit needs, and no overflow of 64 bits.
+const NUMBER_DIGITS_MAX: usize = 18;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const LIMITS: Limits = Limits {
+        arguments_max: 1_024,
+        bulk_bytes_max: 10_000,
+        inline_bytes_max: 256,
+        frame_bytes_max: 100_000,
+    };
+
+    fn words(bytes: &[u8]) -> Result<(Vec<Vec<u8>>, usize), ProtocolError> {
+        let mut frame = bytes.to_vec();
+        let mut parser = RequestParser::new();
+        match parser.parse(&mut frame, &LIMITS)? {
+            Progress::Complete { consumed } => {
+                Ok((parser.arguments().iter().map(|arg| arg.of(&frame).to_vec()).collect(), consumed))
+            }
+            Progress::Incomplete { .. } => Ok((vec![b"(incomplete)".to_vec()], 0)),
+        }
+    }
+
+    fn encode(args: &[Vec<u8>]) -> Vec<u8> {
+        let mut bytes = format!("*{}\r\n", args.len()).into_bytes();
+        for arg in args {
+            bytes.extend(format!("${}\r\n", arg.len()).bytes());
+            bytes.extend(arg);
+            bytes.extend(b"\r\n");
+        }
+        bytes
+    }
+
+    #[test]
+    fn terminators_are_checked() {
+        assert_eq!(words(b"*1\r\n$4\r\nPINGxx"), Err(ProtocolError::ExpectedLineEnd));
+        assert_eq!(words(b"*1\rx$4\r\nPING\r\n"), Err(ProtocolError::ExpectedLineEnd));
+        assert_eq!(words(b"*1\r\n$4\rxPING\r\n"), Err(ProtocolError::ExpectedLineEnd));
+        assert_eq!(words(b"*1\r\n$4\r\nPING\r\r"), Err(ProtocolError::ExpectedLineEnd));
+    }
+
+    #[test]
+    fn nesting_is_refused_without_recursion() {
+        for depth in [1_500, 8_000, 1_000_000] {
+            assert_eq!(words(&b"*1\r\n".repeat(depth)), Err(ProtocolError::ExpectedBulk(b'*')), "{depth}");
+        }
+    }
+
+    #[test]
+    fn lengths_have_one_spelling() {
+        for wrong in
+            ["*+1\r\n", "*01\r\n", "*\r\n", "*x\r\n", "*1x\r\n", "*1025\r\n", "*99999999999999999999\r\n"]
+        {
+            assert_eq!(words(wrong.as_bytes()), Err(ProtocolError::MultibulkLength), "{wrong}");
+        }
+        for wrong in ["$-1\r\n", "$+1\r\n", "$01\r\n", "$\r\n", "$x\r\n", "$10001\r\n"] {
+            assert_eq!(words(format!("*1\r\n{wrong}").as_bytes()), Err(ProtocolError::BulkLength), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn empty_requests_have_no_arguments() {
+        for (bytes, length) in [("*0\r\n", 4), ("*-1\r\n", 5), ("\r\n", 2), ("\n", 1), ("   \r\n", 5)] {
+            assert_eq!(words(bytes.as_bytes()), Ok((vec![], length)), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn inline_words_are_unquoted() {
+        let expected: Vec<Vec<u8>> =
+            vec![b"set".to_vec(), b"a b".to_vec(), b"\x01\n\"'".to_vec(), b"it's".to_vec(), vec![]];
+        let line = b"set \"a b\" \"\\x01\\n\\\"'\"  'it\\'s' ''\r\nrest";
+        assert_eq!(words(line), Ok((expected, line.len() - 4)));
+        for wrong in ["get \"a\r\n", "get 'a\r\n", "get \"a\"b\r\n", "get 'a'b\r\n"] {
+            assert_eq!(words(wrong.as_bytes()), Err(ProtocolError::UnbalancedQuotes), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn limits_hold() {
+        assert_eq!(words(&[b'a'; 256]), Err(ProtocolError::InlineTooBig));
+        let mut long = vec![b'a'; 300];
+        long.extend(b"\r\n");
+        assert_eq!(words(&long), Err(ProtocolError::InlineTooBig));
+        let many = vec![vec![0; 9_999]; 11];
+        assert_eq!(words(&encode(&many)), Err(ProtocolError::FrameTooBig));
+    }
+
+    #[test]
+    fn wanted_tells_how_much_a_large_argument_needs() {
+        let mut parser = RequestParser::new();
+        let mut frame = b"*2\r\n$3\r\nGET\r\n$5000\r\nabc".to_vec();
+        let wanted = b"*2\r\n$3\r\nGET\r\n$5000\r\n".len() + 5_002;
+        assert_eq!(parser.parse(&mut frame, &LIMITS), Ok(Progress::Incomplete { wanted }));
+        assert!(parser.is_midway());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(512))]
+
+        /// However the bytes are cut, the same requests come out, and the reference reads the same words.
+        #[test]
+        fn pieces_do_not_matter(
+            requests in proptest::collection::vec(
+                proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..20), 1..6), 1..5),
+            cuts in proptest::collection::vec(1_usize..30, 1..60),
+        ) {
+            let stream: Vec<u8> = requests.iter().flat_map(|args| encode(args)).collect();
+            let (mut parser, mut seen, mut frame, mut offset) = (RequestParser::new(), vec![], vec![], 0);
+            let mut cuts = cuts.into_iter().cycle();
+            while offset < stream.len() {
+                let next = stream.len().min(offset + cuts.next().unwrap());
+                frame.extend_from_slice(&stream[offset..next]);
+                offset = next;
+                while let Progress::Complete { consumed } = parser.parse(&mut frame, &LIMITS).unwrap() {
+                    seen.push(parser.arguments().iter().map(|arg| arg.of(&frame).to_vec()).collect::<Vec<_>>());
+                    frame.drain(..consumed);
+                }
+            }
+            prop_assert!(frame.is_empty());
+            prop_assert_eq!(&seen, &requests);
+            for args in &requests {
+                let bytes = encode(args);
+                let (reference, used) = redis_protocol::resp2::decode::decode(&bytes).unwrap().unwrap();
+                prop_assert_eq!(used, bytes.len());
+                let redis_protocol::resp2::types::OwnedFrame::Array(frames) = reference else { panic!("no array") };
+                let reference: Vec<Vec<u8>> = frames.into_iter().map(|frame| match frame {
+                    redis_protocol::resp2::types::OwnedFrame::BulkString(bytes) => bytes,
+                    other => panic!("no bulk string: {other:?}"),
+                }).collect();
+                prop_assert_eq!(&reference, args);
+            }
+        }
+
+        /// Any bytes end in a request, a wish for more, or an error: never a panic, never a step that uses nothing.
+        #[test]
+        fn any_bytes_are_survived(bytes in proptest::collection::vec(
+            prop_oneof![Just(b'*'), Just(b'$'), Just(b'\r'), Just(b'\n'), Just(b'1'), Just(b'"'), Just(b'\\'), any::<u8>()], 0..200)
+        ) {
+            let mut frame = bytes;
+            let mut parser = RequestParser::new();
+            while let Ok(Progress::Complete { consumed }) = parser.parse(&mut frame, &LIMITS) {
+                prop_assert!(consumed > 0 && consumed <= frame.len());
+                for arg in parser.arguments() {
+                    prop_assert!(arg.of(&frame).len() == arg.len());
+                }
+                frame.drain(..consumed);
+            }
+        }
+
+        /// What the reference accepts as an array of bulk strings with right terminators, we read alike.
+        #[test]
+        fn mutations_agree_with_the_reference(
+            args in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..6), 1..4),
+            at in any::<prop::sample::Index>(), byte in any::<u8>(),
+        ) {
+            let mut bytes = encode(&args);
+            let place = at.index(bytes.len());
+            bytes[place] = byte;
+            if bytes[0] == b'*' && let Ok((ours, used)) = words(&bytes) && used > 0 && !ours.is_empty() {
+                let (_, reference_used) = redis_protocol::resp2::decode::decode(&bytes).unwrap().unwrap();
+                prop_assert_eq!(used, reference_used);
+            }
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! From a key to its slot and its partition. Which node serves a partition is not known here.
+//!
+//! The rule is that of the Redis Cluster specification: CRC16 (XMODEM) of the key, or of the part between the
+//! first `{` and the next `}` if that part is not empty, modulo 16,384.
+
+use std::fmt;
+
+/// Slots of a cluster, as Redis Cluster counts them.
+pub const SLOTS: u16 = 16_384;
+
+/// Neighbouring slots that form one partition.
+pub const SLOTS_PER_PARTITION: u16 = 16;
+
+/// Partitions of a cluster: one lock, one order of writes, one owner each.
+pub const PARTITIONS: u16 = SLOTS / SLOTS_PER_PARTITION;
+
+/// A hash slot, `0..16384`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Slot(u16);
+
+impl Slot {
+    /// The slot of a client's key.
+    #[must_use]
+    pub fn of(key: &[u8]) -> Self {
+        Self(crc16(hash_tag(key).unwrap_or(key)) % SLOTS)
+    }
+
+    /// The slot as a number.
+    #[must_use]
+    pub const fn number(self) -> u16 {
+        self.0
+    }
+
+    /// The partition that the slot belongs to.
+    #[must_use]
+    pub const fn partition(self) -> Partition {
+        Partition(self.0 / SLOTS_PER_PARTITION)
+    }
+}
+
+/// A run of 16 neighbouring slots, `0..1024`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Partition(u16);
+
+impl Partition {
+    /// The partition of a client's key.
+    #[must_use]
+    #[inline]
+    pub fn of(key: &[u8]) -> Self {
+        Slot::of(key).partition()
+    }
+
+    /// The partition with this number, if there is one.
+    #[must_use]
+    pub const fn new(number: u16) -> Option<Self> {
+        if number < PARTITIONS { Some(Self(number)) } else { None }
+    }
+
+    /// All partitions, ascending.
+    pub fn all() -> impl DoubleEndedIterator<Item = Self> + ExactSizeIterator + Clone {
+        (0..PARTITIONS).map(Self)
+    }
+
+    /// The partition's place in an array of all partitions.
+    #[must_use]
+    #[inline]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The part of the key that is hashed in place of the whole, if the key has a tag.
+fn hash_tag(key: &[u8]) -> Option<&[u8]> {
+    let open = key.iter().position(|&byte| byte == b'{')?;
+    let rest = &key[open + 1..];
+    let close = rest.iter().position(|&byte| byte == b'}')?;
+    (close > 0).then(|| &rest[..close])
+}
+
+/// CRC16/XMODEM, four bytes a step.
+///
+/// The plain version is `crc = (crc << 8) ^ TABLE[0][(crc >> 8) ^ byte]` for each byte. Its steps depend on each
+/// other, so a key of 24 bytes would cost 24 loads in a row. Table `n` holds what a byte does after `n` more bytes of
+/// zero, so the four look-ups of a step do not wait for each other.
+fn crc16(bytes: &[u8]) -> u16 {
+    let mut crc = 0_u16;
+    let mut chunks = bytes.chunks_exact(4);
+    for chunk in &mut chunks {
+        let [high, low] = crc.to_be_bytes();
+        crc = TABLES[3][usize::from(chunk[0] ^ high)]
+            ^ TABLES[2][usize::from(chunk[1] ^ low)]
+            ^ TABLES[1][usize::from(chunk[2])]
+            ^ TABLES[0][usize::from(chunk[3])];
+    }
+    for &byte in chunks.remainder() {
+        let [high, _] = crc.to_be_bytes();
+        crc = (crc << 8) ^ TABLES[0][usize::from(high ^ byte)];
+    }
+    crc
+}
+
+const POLYNOMIAL: u16 = 0x1021;
+
+static TABLES: [[u16; 256]; 4] = tables();
+
+const fn tables() -> [[u16; 256]; 4] {
+    let mut tables = [[0_u16; 256]; 4];
+    let mut byte = 0;
+    while byte < 256 {
+        let mut crc = (byte as u16) << 8;
+        let mut bit = 0;
+        while bit < 8 {
+            crc = if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ POLYNOMIAL };
+            bit += 1;
+        }
+        tables[0][byte] = crc;
+        byte += 1;
+    }
+    let mut table = 1;
+    while table < 4 {
+        let mut byte = 0;
+        while byte < 256 {
+            let before = tables[table - 1][byte];
+            tables[table][byte] = (before << 8) ^ tables[0][(before >> 8) as usize];
+            byte += 1;
+        }
+        table += 1;
+    }
+    tables
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn known_answers() {
+        // The check value of the specification, and slots that `CLUSTER KEYSLOT` gives.
+        assert_eq!(crc16(b"123456789"), 0x31C3);
+        assert_eq!(Slot::of(b"somekey").number(), 11_058);
+        assert_eq!(Slot::of(b"foo{hash_tag}").number(), 2_515);
+        assert_eq!(Slot::of(b"").number(), 0);
+    }
+
+    #[test]
+    fn an_empty_tag_is_no_tag() {
+        assert_ne!(Slot::of(b"{}a"), Slot::of(b"{}b"));
+        assert_eq!(Slot::of(b"x{a}y"), Slot::of(b"z{a}{b}"));
+    }
+
+    #[test]
+    fn partitions_cover_all_slots() {
+        assert_eq!(Partition::all().len(), usize::from(PARTITIONS));
+        assert_eq!(Slot(SLOTS - 1).partition().index(), usize::from(PARTITIONS) - 1);
+        assert_eq!(Partition::new(PARTITIONS), None);
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_the_reference(key in proptest::collection::vec(any::<u8>(), 0..80)) {
+            prop_assert_eq!(Slot::of(&key).number(), redis_protocol::redis_keyslot(&key));
+        }
+
+        #[test]
+        fn agrees_with_the_reference_on_tags(key in "[a-c{}]{0,12}") {
+            prop_assert_eq!(Slot::of(key.as_bytes()).number(), redis_protocol::redis_keyslot(key.as_bytes()));
+        }
+    }
+}
