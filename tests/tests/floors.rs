@@ -135,6 +135,8 @@ fn check_floor(name: &str, code: &str, faults: &mut Vec<String>) {
             own if own == module => true,
             _ if !FLOORS.contains(&module.as_str()) => module != "config",
             "commands" => module == "store",
+            // A setting may be of a type of the store: what happens at the memory limit.
+            "config" => module == "store",
             // Both only speak to the ports that commands declare for them.
             "replication" | "cluster" => ports,
             "server" | "admin" => matches!(module.as_str(), "store" | "commands" | "server" | "admin"),

@@ -24,6 +24,13 @@ pub enum CommandError {
         /// The container in capitals.
         container: String,
     },
+    /// The subcommand does not take these words.
+    SubcommandSyntax {
+        /// The subcommand as it was sent, shortened.
+        name: String,
+        /// The container in capitals.
+        container: &'static str,
+    },
     /// Too few or too many words.
     WrongArity {
         /// The command, `container|subcommand` for a subcommand.
@@ -82,6 +89,8 @@ pub enum CommandError {
     InvalidCursor,
     /// The connection has to authenticate.
     NoAuth,
+    /// HELLO without AUTH on a connection that has to authenticate.
+    NoAuthHello,
     /// User or password are wrong.
     WrongPass,
     /// AUTH without a password where none is configured.
@@ -128,7 +137,7 @@ impl CommandError {
     pub const fn code(&self) -> ErrorCode {
         match self {
             Self::WrongType => ErrorCode::WrongType,
-            Self::NoAuth => ErrorCode::NoAuth,
+            Self::NoAuth | Self::NoAuthHello => ErrorCode::NoAuth,
             Self::WrongPass => ErrorCode::WrongPass,
             Self::NoProto => ErrorCode::NoProto,
             Self::OutOfMemory => ErrorCode::Oom,
@@ -148,6 +157,10 @@ impl fmt::Display for CommandError {
             Self::UnknownSubcommand { name, container } => {
                 write!(f, "unknown subcommand '{name}'. Try {container} HELP.")
             }
+            Self::SubcommandSyntax { name, container } => write!(
+                f,
+                "unknown subcommand or wrong number of arguments for '{name}'. Try {container} HELP."
+            ),
             Self::WrongArity { command } => write!(f, "wrong number of arguments for '{command}' command"),
             Self::NotBetween { min, max } => {
                 write!(f, "value is out of range, value must between {min} and {max}")
@@ -185,6 +198,10 @@ impl CommandError {
             Self::SameObject => "source and destination objects are the same",
             Self::InvalidCursor => "invalid cursor",
             Self::NoAuth => "Authentication required.",
+            Self::NoAuthHello => {
+                "HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> \
+                 option can be used to authenticate the client and select the RESP protocol version at the same time"
+            }
             Self::WrongPass => "invalid username-password pair or user is disabled.",
             Self::NoPasswordConfigured => {
                 "AUTH <password> called without any password configured for the default user. \
@@ -199,6 +216,15 @@ impl CommandError {
         }
     }
 }
+
+/// A word as an error shows it: shortened, and made text.
+#[must_use]
+pub fn shown(word: &[u8]) -> String {
+    String::from_utf8_lossy(&word[..word.len().min(SHOWN_BYTES_MAX)]).into_owned()
+}
+
+/// Bytes of a word that an error shows.
+const SHOWN_BYTES_MAX: usize = 128;
 
 impl From<WrongType> for CommandError {
     fn from(_: WrongType) -> Self {

@@ -53,7 +53,7 @@ pub(super) const ROWS: &[Spec] = &[
         since: "3.2.1",
         summary: "Counts as a use of the keys and returns how many of them exist.",
         syntax: "key [key ...]",
-        run: Run::Read(exists),
+        run: Run::Read(touch),
     },
     Spec {
         name: "type",
@@ -120,6 +120,11 @@ fn del(cx: &mut WriteCx<'_, '_>, args: Args<'_>, out: &mut Out<'_>) -> Outcome {
 
 fn exists(cx: &mut ReadCx<'_, '_>, args: Args<'_>, out: &mut Out<'_>) -> Outcome {
     out.count(args.rest().filter(|key| cx.keys.get(key).is_some()).count());
+    Ok(())
+}
+
+fn touch(cx: &mut ReadCx<'_, '_>, args: Args<'_>, out: &mut Out<'_>) -> Outcome {
+    out.count(args.rest().filter(|key| cx.keys.touch(key)).count());
     Ok(())
 }
 

@@ -24,6 +24,9 @@ const _: () = check(ROWS);
 /// Pairs of bytes that are compared at most: bounds the time, and the directions remembered to 8 MiB.
 const PAIRS_MAX: usize = 1 << 26;
 
+/// Bytes of each string at most: bounds the row of lengths to 16 MiB where the other string is short.
+const STRING_BYTES_MAX: usize = 4 << 20;
+
 #[derive(Default)]
 struct Options {
     length_only: bool,
@@ -46,9 +49,7 @@ fn lcs(cx: &mut ReadCx<'_, '_>, mut args: Args<'_>, out: &mut Out<'_>) -> Outcom
     let left = cx.keys.string(left).map_err(wrong_type)?.unwrap_or_default();
     let right = cx.keys.string(right).map_err(wrong_type)?.unwrap_or_default();
     let options = Options::read(args)?;
-    if left.len().saturating_mul(right.len()) > PAIRS_MAX {
-        return Err(CommandError::Limit { what: "LCS compares at most 67108864 pairs of bytes" });
-    }
+    allow_lengths(left.len(), right.len())?;
     if options.length_only {
         out.count(compare(left, right, |_| ()));
         return Ok(());
@@ -85,6 +86,17 @@ impl Options {
         }
         Ok(options)
     }
+}
+
+fn allow_lengths(left: usize, right: usize) -> Result<(), CommandError> {
+    if left.max(right) > STRING_BYTES_MAX {
+        return Err(CommandError::Limit { what: "LCS takes strings of at most 4194304 bytes" });
+    }
+    // Both are small enough for the product to fit.
+    if left * right > PAIRS_MAX {
+        return Err(CommandError::Limit { what: "LCS compares at most 67108864 pairs of bytes" });
+    }
+    Ok(())
 }
 
 fn write_places(runs: &[Stretch], options: &Options, out: &mut Out<'_>) {
@@ -163,7 +175,7 @@ fn compare(left: &[u8], right: &[u8], mut upward: impl FnMut(usize)) -> usize {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{common_runs, compare};
+    use super::{allow_lengths, common_runs, compare};
     use crate::commands::testing::Bench;
 
     #[test]
@@ -189,6 +201,15 @@ mod tests {
         ]);
         bench.session.version = larder_proto::resp::Version::Resp3;
         bench.expect(&[("lcs a none idx", "%2|$7|matches|*0|$3|len|:0|")]);
+    }
+
+    #[test]
+    fn lengths_are_bounded() {
+        assert!(allow_lengths(8_192, 8_192).is_ok());
+        assert!(allow_lengths(8_193, 8_192).is_err());
+        assert!(allow_lengths(1, 4 << 20).is_ok());
+        assert!(allow_lengths((4 << 20) + 1, 0).is_err());
+        assert!(allow_lengths(usize::MAX, usize::MAX).is_err());
     }
 
     /// The rule read plainly.

@@ -11,19 +11,39 @@ pub mod spec;
 pub mod table;
 pub mod version;
 
+mod client;
+mod client_list;
+mod config;
+mod connection;
+mod describe;
+mod docs;
 mod expiry;
 mod hash_counters;
 mod hash_random;
 mod hashes;
+mod help;
+mod introspect;
 mod keys;
+mod latency;
 mod lcs;
 mod lifetimes;
+mod lolwut;
+mod memory;
 mod object;
+mod refused;
 mod scan;
+mod server;
 mod set;
+mod slowlog;
 mod strings;
+mod syntax;
+mod syntax_pieces;
 mod transactions;
 
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod testing;
 
@@ -31,6 +51,15 @@ mod testing;
 #[must_use]
 pub fn table() -> table::Commands {
     table::Commands::new(&[
+        connection::ROWS,
+        client::ROWS,
+        introspect::ROWS,
+        server::ROWS,
+        config::ROWS,
+        memory::ROWS,
+        slowlog::ROWS,
+        latency::ROWS,
+        refused::ROWS,
         strings::ROWS,
         set::ROWS,
         lcs::ROWS,

@@ -155,6 +155,8 @@ mod tests {
         for line in ["type k", "exists k", "ttl k", "object encoding k", "keys *"] {
             bench.run(line);
         }
+        bench.session.no_touch = true;
+        bench.run("get k");
         bench.expect(&[("object idletime k", ":10|"), ("touch k", ":1|"), ("object idletime k", ":0|")]);
     }
 

@@ -212,6 +212,29 @@ mod tests {
     }
 
     #[test]
+    fn a_replaced_key_keeps_its_place_even_if_it_is_the_only_one() {
+        let mut bench = Bench::new();
+        bench.expect(&[
+            ("set elsewhere v", "+OK|"),
+            ("mset {t}a 1 {t}b 2 {t}c 3", "+OK|"),
+            ("move elsewhere 1", ":1|"),
+        ]);
+        let reply = bench.run("scan 0 count 1");
+        assert!(reply.ends_with("|*1|$4|{t}a|"), "{reply}");
+        let cursor = reply.split('|').nth(2).unwrap();
+        bench.session.database = Database::new(1).unwrap();
+        bench.expect(&[("copy elsewhere x", ":1|")]);
+        bench.session.database = Database::new(0).unwrap();
+        bench.expect(&[
+            ("set x v", "+OK|"),
+            ("del {t}a {t}b", ":2|"),
+            ("copy x {t}c replace", ":1|"),
+            ("del x", ":1|"),
+            (&format!("scan {cursor} count 100"), "*2|$1|0|*1|$4|{t}c|"),
+        ]);
+    }
+
+    #[test]
     fn a_step_stays_short_and_all_steps_see_all() {
         let mut bench = Bench::new();
         for number in 0..500 {

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 
 use fastrand::Rng;
 use larder_proto::effect::{Effect, EffectSink, Stamp};
-use larder_proto::resp::{ArgRange, Limits, Out, Progress, RequestParser};
+use larder_proto::resp::{ArgRange, Limits, Out, Progress, RequestParser, Version};
 use larder_proto::time::Millis;
 
 use super::context::ValueLimits;
@@ -13,7 +13,9 @@ use super::ports::{ClientInfo, Clients, Histogram, Node, Paused, Settings, SlowE
 use super::session::{QueuedCommand, Session};
 use super::spec::Flags;
 use super::table::{CommandId, Commands};
-use crate::store::{Eviction, HashLimits, Lookups, Store, StoreSettings};
+use crate::store::{
+    Access, Database, Eviction, HashLimits, Lookups, PartitionSet, Store, StoreSettings, Writer,
+};
 
 /// A store and one connection, driven by words.
 pub(super) struct Bench {
@@ -21,30 +23,54 @@ pub(super) struct Bench {
     pub(super) session: Session,
     pub(super) now: Millis,
     pub(super) effects: Effects,
-    node: TestNode,
+    pub(super) node: TestNode,
     random: Rng,
 }
 
-/// Effects, written down as text.
+/// Effects, written down as text, and applied to a copy if there is one.
 #[derive(Default)]
-pub(super) struct Effects(pub(super) Vec<String>);
+pub(super) struct Effects(pub(super) Vec<String>, pub(super) Option<Replica>);
+
+/// A second store that knows nothing but effects.
+pub(super) struct Replica {
+    pub(super) store: Store,
+    pub(super) now: Millis,
+}
 
 impl EffectSink for Effects {
     fn effect(&mut self, stamp: Stamp, effect: &Effect<'_>) {
         self.0.push(format!("{} {effect:?}", stamp.namespace.0));
+        if let Some(replica) = &self.1 {
+            replica.apply(stamp, effect);
+        }
     }
 }
 
+impl Replica {
+    pub(super) fn new(now: Millis) -> Self {
+        Self { store: Store::new(&SETTINGS), now }
+    }
+
+    /// Without a flush, a database's namespace is its number.
+    fn apply(&self, stamp: Stamp, effect: &Effect<'_>) {
+        let database = Database::new(stamp.namespace.0.into()).expect("a database that was never flushed");
+        let partitions = PartitionSet::of(effect.key().expect("a change of one key"));
+        let mut keyspace = self.store.lock(&partitions, Access::Write, database, self.now);
+        Writer::new(&mut keyspace, &mut Effects::default()).apply(effect);
+    }
+}
+
+const SETTINGS: StoreSettings = StoreSettings {
+    memory_bytes_max: 64 << 20,
+    eviction: Eviction::SEGMENT_MERGE,
+    hash_limits: HashLimits { entries_max: 512, value_bytes_max: 64 },
+};
+
 impl Bench {
     pub(super) fn new() -> Self {
-        let settings = StoreSettings {
-            memory_bytes_max: 64 << 20,
-            eviction: Eviction::SEGMENT_MERGE,
-            hash_limits: HashLimits { entries_max: 512, value_bytes_max: 64 },
-        };
         let now = Millis(1_000_000);
         Self {
-            store: Store::new(&settings),
+            store: Store::new(&SETTINGS),
             session: Session::new(1, true, now),
             now,
             effects: Effects::default(),
@@ -53,8 +79,21 @@ impl Bench {
         }
     }
 
+    /// A bench whose node asks for this password, on a connection that has not given it yet.
+    pub(super) fn with_password(password: &'static [u8]) -> Self {
+        let mut bench = Self::new();
+        bench.node.password = Some(password);
+        bench.session.authenticated = false;
+        bench
+    }
+
     /// The reply to one inline command, its line ends shown as `|`.
     pub(super) fn run(&mut self, line: &str) -> String {
+        String::from_utf8_lossy(&self.reply(line)).replace("\r\n", "|")
+    }
+
+    /// The reply to one inline command.
+    pub(super) fn reply(&mut self, line: &str) -> Vec<u8> {
         let limits = Limits {
             arguments_max: 1_024,
             bulk_bytes_max: 1 << 20,
@@ -67,7 +106,7 @@ impl Bench {
         assert!(matches!(progress, Progress::Complete { .. }));
         let mut reply = Vec::new();
         self.answer(&frame, parser.arguments(), &mut reply);
-        String::from_utf8_lossy(&reply).replace("\r\n", "|")
+        reply
     }
 
     /// Every line's reply must be the one given.
@@ -105,11 +144,14 @@ impl Bench {
     }
 }
 
-/// A node of one client that remembers what it was told.
+/// A node that remembers what it was told. Client 1 is the bench's, clients 2 and 3 are others.
 pub(super) struct TestNode {
     commands: Commands,
     password: Option<&'static [u8]>,
-    paused: Cell<Option<(Millis, Paused)>>,
+    pub(super) paused: Cell<Option<(Millis, Paused)>>,
+    pub(super) others: RefCell<Vec<u64>>,
+    pub(super) slow: RefCell<Vec<SlowEntry>>,
+    pub(super) histograms: RefCell<Vec<(String, Histogram)>>,
     settings: RefCell<Vec<(String, String)>>,
 }
 
@@ -119,6 +161,9 @@ impl Default for TestNode {
             commands: super::table(),
             password: None,
             paused: Cell::new(None),
+            others: RefCell::new(vec![2, 3]),
+            slow: RefCell::default(),
+            histograms: RefCell::default(),
             settings: RefCell::new(vec![("maxmemory".into(), "0".into()), ("timeout".into(), "0".into())]),
         }
     }
@@ -156,15 +201,38 @@ impl Node for TestNode {
 
 impl Clients for TestNode {
     fn list(&self, _now: Millis) -> Vec<ClientInfo> {
-        vec![ClientInfo { id: 1, ..ClientInfo::default() }]
+        let client = |id: &u64| ClientInfo {
+            id: *id,
+            address: format!("10.0.0.{id}:5000"),
+            flags: "N".into(),
+            ..ClientInfo::default()
+        };
+        [1].iter().chain(self.others.borrow().iter()).map(client).collect()
     }
 
-    fn describe(&self, session: &Session, _now: Millis) -> ClientInfo {
-        ClientInfo { id: session.id, name: session.name.clone(), ..ClientInfo::default() }
+    fn describe(&self, session: &Session, now: Millis) -> ClientInfo {
+        ClientInfo {
+            id: session.id,
+            address: "10.0.0.1:5000".into(),
+            local_address: "10.0.0.9:6379".into(),
+            name: session.name.clone(),
+            age_seconds: now.since(session.connected_at) / 1_000,
+            flags: "N".into(),
+            database: session.database.number(),
+            queued: session.transaction.queue.as_ref().map_or(-1, |queue| queue.commands.len() as i64),
+            watched: session.transaction.watched.len(),
+            protocol: 2 + u8::from(session.version == Version::Resp3),
+            library_name: session.library_name.clone(),
+            library_version: session.library_version.clone(),
+            ..ClientInfo::default()
+        }
     }
 
     fn kill(&self, id: u64) -> bool {
-        id == 1
+        let mut others = self.others.borrow_mut();
+        let before = others.len();
+        others.retain(|other| *other != id);
+        others.len() < before
     }
 
     fn pause(&self, until: Millis, what: Paused) {
@@ -194,19 +262,25 @@ impl Settings for TestNode {
 }
 
 impl Statistics for TestNode {
-    fn slow_entries(&self, _count: usize) -> Vec<SlowEntry> {
-        Vec::new()
+    fn slow_entries(&self, count: usize) -> Vec<SlowEntry> {
+        self.slow.borrow().iter().take(count).cloned().collect()
     }
 
     fn slow_length(&self) -> usize {
-        0
+        self.slow.borrow().len()
     }
 
-    fn slow_reset(&self) {}
-
-    fn histogram(&self, _command: CommandId) -> Histogram {
-        Histogram::default()
+    fn slow_reset(&self) {
+        self.slow.borrow_mut().clear();
     }
 
-    fn reset(&self) {}
+    fn histogram(&self, command: CommandId) -> Histogram {
+        let name = &self.commands.rows()[usize::from(command)].full_name;
+        let histograms = self.histograms.borrow();
+        histograms.iter().find(|(known, _)| known == name).map(|(_, found)| found.clone()).unwrap_or_default()
+    }
+
+    fn reset(&self) {
+        self.histograms.borrow_mut().clear();
+    }
 }

@@ -50,6 +50,7 @@ pub fn command_line() -> Command {
     let command = Command::new("larder")
         .about(about)
         .version(env!("CARGO_PKG_VERSION"))
+        .args_override_self(true)
         .after_help(
             "Each setting can also be given by the environment, as LARDER_MAX_MEMORY=1gb, or in the file.",
         )

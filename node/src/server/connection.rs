@@ -155,8 +155,9 @@ impl Connection {
         let (consumed, step) = self.run(&mut input);
         if consumed == input.len() && input.capacity() > IDLE_BUFFER_BYTES_MAX {
             input = Vec::new();
+        } else {
+            input.drain(..consumed);
         }
-        input.drain(..consumed);
         self.input = input;
         self.settle(step);
         step

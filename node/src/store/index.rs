@@ -95,6 +95,12 @@ impl Readable for WriteTable<'_> {
 }
 
 impl WriteTable<'_> {
+    /// Number of items.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
     #[inline]
     pub(super) fn get_mut(&mut self, lookup: &Lookup<'_>) -> Option<&mut Item> {
         self.table.get_mut(lookup.hash, |slot| is(slot, lookup)).map(|slot| slot.1.get_mut())
@@ -122,16 +128,19 @@ impl WriteTable<'_> {
         Some((key, item.into_inner(), self.shrink()))
     }
 
-    fn bytes(&self) -> usize {
+    /// Bytes on the heap of the table itself.
+    pub(super) fn bytes(&self) -> usize {
         let buckets = self.table.buckets();
         // The shared empty table has one bucket and no allocation.
         if buckets <= 1 { 0 } else { heap_bytes(buckets * (size_of::<Slot>() + 1) + 16) }
     }
 
-    /// A table that is mostly empty gives memory back; halving at an eighth keeps growth and shrinking apart.
+    /// A table that is mostly empty gives memory back, an empty one all of it; halving at an eighth keeps growth and
+    /// shrinking apart.
     fn shrink(&mut self) -> usize {
         let length = self.table.len();
-        if self.table.buckets() <= SHRINK_BUCKETS_MIN || length * 8 > self.table.buckets() {
+        let is_small = self.table.buckets() <= SHRINK_BUCKETS_MIN;
+        if length > 0 && (is_small || length * 8 > self.table.buckets()) {
             return 0;
         }
         let before = self.bytes();

@@ -113,6 +113,11 @@ impl<'s> Keyspace<'s> {
         found
     }
 
+    /// Counts as a use of the key even where reads do not (CLIENT NO-TOUCH); whether it is there.
+    pub fn touch(&self, key: &[u8]) -> bool {
+        self.get(key).inspect(|item| item.touch(self.now)).is_some()
+    }
+
     /// Like [`Keyspace::get`], but neither a use nor a hit or miss.
     #[inline]
     pub fn peek(&self, key: &[u8]) -> Option<&Item> {

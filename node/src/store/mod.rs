@@ -10,6 +10,8 @@ mod index;
 mod item;
 mod keyspace;
 mod memory;
+#[cfg(test)]
+mod recount;
 mod roster;
 mod sweep;
 mod value;
@@ -23,6 +25,8 @@ pub use eviction::{Eviction, OutOfMemory};
 pub use item::Item;
 pub use keyspace::{Keyspace, Lookups, WrongType};
 pub use memory::{Memory, MemoryUse};
+#[cfg(test)]
+pub(crate) use recount::{Contents, Plain};
 pub use sweep::Swept;
 pub use value::{Detached, Hash, HashLimits, Text, Value};
 pub use walk::{Cursor, Walker};

@@ -85,7 +85,8 @@ impl Roster {
         })
     }
 
-    fn bytes(&self) -> usize {
+    /// Bytes on the heap.
+    pub(super) fn bytes(&self) -> usize {
         heap_bytes(self.places.capacity() * size_of::<Place>())
     }
 }

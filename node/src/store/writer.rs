@@ -163,12 +163,13 @@ impl<'k, 's> Writer<'k, 's> {
     /// Puts a value under a key, whatever was there.
     pub fn attach(&mut self, key: &[u8], detached: Detached) {
         let lookup = self.lookup(key);
-        if let Some(old) = self.remove(&lookup) {
-            self.drop_later(old.value);
-        }
         let Detached { value, deadline } = detached;
         self.tell_whole(key, &value, deadline);
-        self.insert(&lookup, value, deadline);
+        let mut value = Some(value);
+        self.overwrite(&lookup, deadline, |old| value.take().map(|new| std::mem::replace(old, new)));
+        if let Some(value) = value {
+            self.insert(&lookup, value, deadline);
+        }
     }
 
     /// Removes every key of a database at once; the memory comes back in the background. Every partition is held.
@@ -202,11 +203,7 @@ impl<'k, 's> Writer<'k, 's> {
 
     /// Replaces the value of a key that is there by a string, in the old one's memory where it fits.
     fn overwrite_string(&mut self, lookup: &Lookup<'_>, bytes: &[u8], deadline: Deadline) -> bool {
-        let Keyspace { held, grown_bytes, now, store, database, .. } = &mut *self.keyspace;
-        let Some(locked) = held.locked(lookup.key) else { return false };
-        let Some(item) = locked.table.get_mut(lookup) else { return false };
-        let before = item.value.heap_bytes();
-        let old = match &mut item.value {
+        self.overwrite(lookup, deadline, |old| match old {
             Value::String(text) if fits(&text.bytes, bytes.len()) => {
                 text.bytes.clear();
                 text.bytes.extend_from_slice(bytes);
@@ -214,7 +211,23 @@ impl<'k, 's> Writer<'k, 's> {
                 None
             }
             value => Some(std::mem::replace(value, Value::string(bytes))),
-        };
+        })
+    }
+
+    /// Changes value and deadline of a key that is there; whether it is. The key keeps its place, so that a scan under
+    /// way finds it. `put` returns the old value unless it was changed in place.
+    #[inline]
+    fn overwrite(
+        &mut self,
+        lookup: &Lookup<'_>,
+        deadline: Deadline,
+        put: impl FnOnce(&mut Value) -> Option<Value>,
+    ) -> bool {
+        let Keyspace { held, grown_bytes, now, store, database, .. } = &mut *self.keyspace;
+        let Some(locked) = held.locked(lookup.key) else { return false };
+        let Some(item) = locked.table.get_mut(lookup) else { return false };
+        let before = item.value.heap_bytes();
+        let old = put(&mut item.value);
         item.touch(*now);
         *grown_bytes += item.value.heap_bytes() as i64 - before as i64;
         let count = move_deadline(item, &mut locked.book, deadline);
