@@ -2,7 +2,7 @@
 //!
 //! Threads: one for each worker, and one, the control thread, that accepts connections, sweeps, and serves the admin port.
 
-mod settings;
+pub mod settings;
 
 use std::fmt;
 use std::io;

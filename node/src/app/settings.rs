@@ -12,7 +12,7 @@ use crate::server::Tunables;
 use crate::store::{HashLimits, Store};
 
 /// The settings in force.
-pub(super) struct LiveSettings {
+pub struct LiveSettings {
     config: Mutex<Config>,
     store: Arc<Store>,
     tunables: Arc<Tunables>,
@@ -21,7 +21,7 @@ pub(super) struct LiveSettings {
 impl LiveSettings {
     /// Puts the configuration in force.
     #[must_use]
-    pub(super) fn new(config: Config, store: Arc<Store>, tunables: Arc<Tunables>) -> Self {
+    pub fn new(config: Config, store: Arc<Store>, tunables: Arc<Tunables>) -> Self {
         let settings = Self { config: Mutex::new(config), store, tunables };
         settings.apply(&settings.config.lock());
         settings
