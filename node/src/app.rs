@@ -2,6 +2,8 @@
 //!
 //! Threads: one for each worker, and one, the control thread, that accepts connections, sweeps, and serves the admin port.
 
+pub mod settings;
+
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -15,6 +17,7 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::settings::LiveSettings;
 use crate::admin;
 use crate::clock::Clock;
 use crate::commands;
@@ -23,7 +26,6 @@ use crate::server::{
     Facts, Handoff, Listener, NodeStatistics, Password, Shared, SharedParts, Tunables, Worker, WorkerHandle,
     bind, sweep_forever,
 };
-use crate::settings::LiveSettings;
 use crate::store::{HashLimits, Store, StoreSettings};
 
 /// A running node.

@@ -8,6 +8,5 @@ pub mod config;
 pub mod descriptors;
 pub mod limits;
 pub mod server;
-pub mod settings;
 pub mod store;
 pub mod telemetry;

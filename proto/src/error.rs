@@ -34,6 +34,24 @@ pub enum Advice {
 }
 
 impl ErrorCode {
+    /// All words, each once; a word's place is that of the variant.
+    pub const ALL: [Self; 8] = [
+        Self::Err,
+        Self::WrongType,
+        Self::NoAuth,
+        Self::WrongPass,
+        Self::NoProto,
+        Self::Oom,
+        Self::CrossSlot,
+        Self::ExecAbort,
+    ];
+
+    /// The word's place among all.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
     /// The word on the wire, without the leading dash.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -58,6 +76,18 @@ impl ErrorCode {
             Self::Err | Self::WrongType | Self::NoProto | Self::CrossSlot | Self::ExecAbort => {
                 Advice::ChangeRequest
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ErrorCode;
+
+    #[test]
+    fn every_word_has_its_place() {
+        for (place, code) in ErrorCode::ALL.into_iter().enumerate() {
+            assert_eq!(code.index(), place);
         }
     }
 }

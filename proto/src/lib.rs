@@ -2,6 +2,7 @@
 //! a plain function or a plain value, and every floor above may use it.
 
 pub mod effect;
+pub mod envelope;
 pub mod error;
 pub mod glob;
 pub mod resp;

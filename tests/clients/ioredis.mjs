@@ -24,7 +24,7 @@ async function ordinary(client) {
   equal([...new Set(found)].sort(), ['io:a', 'io:b', 'io:h', 'io:k'], 'SCAN');
   await fails(client.hget('io:a', 'f'), 'WRONGTYPE', 'the wrong type');
   await fails(client.call('NOSUCH', 'x'), 'unknown command', 'an unknown command');
-  equal(/redis_version:7/.test(await client.info('server')), true, 'INFO');
+  equal(/redis_version:\d/.test(await client.info('server')), true, 'INFO');
   equal(await client.del('io:a', 'io:b', 'io:h', 'io:k'), 4, 'DEL');
 }
 

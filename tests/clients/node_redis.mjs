@@ -26,7 +26,7 @@ async function ordinary(client) {
   await fails(client.hGet('nr:a', 'f'), 'WRONGTYPE', 'the wrong type');
   await fails(client.sendCommand(['NOSUCH', 'x']), 'unknown command', 'an unknown command');
   equal({ ...(await client.configGet('databases')) }, { databases: '16' }, 'CONFIG GET');
-  equal(/redis_version:7/.test(await client.info('server')), true, 'INFO');
+  equal(/redis_version:\d/.test(await client.info('server')), true, 'INFO');
   equal(await client.del(['nr:a', 'nr:b', 'nr:h', 'nr:k']), 4, 'DEL');
 }
 

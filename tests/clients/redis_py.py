@@ -57,7 +57,7 @@ def ordinary(client):
     fails(lambda: client.hget("py:a", "f"), redis.ResponseError, "WRONGTYPE", "the wrong type")
     fails(lambda: client.execute_command("NOSUCH", "x"), redis.ResponseError, "unknown command", "an unknown command")
     equal(client.ping(), True, "the connection after errors")
-    equal(client.info("server")["redis_version"].split(".")[0], "7", "INFO")
+    equal(int(client.info("server")["redis_version"].split(".")[0]) >= 7, True, "INFO")
     equal(client.config_get("databases"), {"databases": "16"}, "CONFIG GET")
     equal(client.client_setname("me"), True, "CLIENT SETNAME")
     equal(client.client_getname() in ("me", b"me"), True, "CLIENT GETNAME")

@@ -141,16 +141,16 @@ pub fn larder_path() -> PathBuf {
     profile.join("larder")
 }
 
-/// The first of four neighbouring free ports: a node uses P, P+1, P+2 and P+3.
+/// The first of four neighbouring free ports: a node uses P, P+1, P+2 and P+3. They lie below the range from which
+/// systems take the ports of outgoing connections, since thousands of those may be in use after a busy test.
 pub fn free_ports() -> Option<u16> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
     (0..PORT_ATTEMPTS).find_map(|_| {
-        let first = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).ok()?;
-        let port = first.local_addr().ok()?.port();
-        let others = (1..PORTS).map(|step| {
-            let next = port.checked_add(step)?;
-            TcpListener::bind((Ipv4Addr::LOCALHOST, next)).ok()
-        });
-        let held: Option<Vec<_>> = others.collect();
+        let number =
+            NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(std::process::id().wrapping_mul(PORT_SPREAD));
+        let port = PORT_MIN + u16::try_from(number % PORT_BLOCKS).ok()? * PORTS;
+        let held: Option<Vec<_>> =
+            (0..PORTS).map(|step| TcpListener::bind((Ipv4Addr::LOCALHOST, port + step)).ok()).collect();
         held.map(|_| port)
     })
 }
@@ -195,6 +195,11 @@ fn read_output(directory: &Path) -> String {
 
 const OUTPUT: &str = "output.log";
 const PORTS: u16 = 4;
-const PORT_ATTEMPTS: u32 = 50;
+const PORT_MIN: u16 = 10_000;
+/// Up to port 29,999.
+const PORT_BLOCKS: u32 = 5_000;
+/// Blocks between the first ones that neighbouring process ids look at.
+const PORT_SPREAD: u32 = 61;
+const PORT_ATTEMPTS: u32 = 500;
 const START_ATTEMPTS: u32 = 4;
 const START_TIME_MAX: Duration = Duration::from_secs(20);

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::time::Duration;
 
 use crate::clock::Deadline;
@@ -100,6 +100,14 @@ impl Connection {
             Err(error) => Err(error.to_string()),
             Ok(node) => Err(node.to_lines().join("\n")),
         }
+    }
+
+    /// Says that nothing more will be sent; replies still come.
+    ///
+    /// # Errors
+    /// When the connection is gone.
+    pub fn finish_sending(&self) -> io::Result<()> {
+        self.stream.shutdown(Shutdown::Write)
     }
 
     /// Bytes that the server sent and nobody has asked for.

@@ -73,11 +73,17 @@ fn a_guest_may_send_little() {
     let mut guest = Connection::open(server.port()).expect("a connection");
     assert_eq!(text(&mut guest, &["GET", "k"]), "NOAUTH Authentication required.");
     guest.send_raw(b"*2\r\n$3\r\nGET\r\n$16385\r\n").expect("bytes are taken");
-    assert_eq!(guest.read(SOON).expect("an answer").text(), "ERR Protocol error: invalid bulk length");
+    assert_eq!(
+        guest.read(SOON).expect("an answer").text(),
+        "ERR Protocol error: unauthenticated bulk length"
+    );
     assert_eq!(guest.read_close(SOON), Ok(()));
     let mut guest = Connection::open(server.port()).expect("a connection");
     guest.send_raw(b"*11\r\n").expect("bytes are taken");
-    assert_eq!(guest.read(SOON).expect("an answer").text(), "ERR Protocol error: invalid multibulk length");
+    assert_eq!(
+        guest.read(SOON).expect("an answer").text(),
+        "ERR Protocol error: unauthenticated multibulk length"
+    );
     let mut user = Connection::open(server.port()).expect("a connection");
     assert_eq!(text(&mut user, &["AUTH", "secret"]), "OK");
     assert_eq!(text(&mut user, &["SET", "k", &"x".repeat(100_000)]), "OK");

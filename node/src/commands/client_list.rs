@@ -11,15 +11,15 @@ use super::number::parse_integer;
 use super::ports::ClientInfo;
 use super::spec::Outcome;
 
-pub(super) fn info(cx: &mut SessionCx<'_>, _: Args<'_>, out: &mut Out<'_>) -> Outcome {
+pub(super) fn info(cx: &mut SessionCx<'_>, args: Args<'_>, out: &mut Out<'_>) -> Outcome {
     let mut text = String::new();
-    write_line(&cx.node.clients().describe(cx.session, cx.now), &mut text);
+    write_line(&myself(cx, args), &mut text);
     out.verbatim(&text);
     Ok(())
 }
 
 pub(super) fn list(cx: &mut SessionCx<'_>, mut args: Args<'_>, out: &mut Out<'_>) -> Outcome {
-    let mut chosen = everyone(cx);
+    let mut chosen = everyone(cx, args);
     if args.len() == 2 && args.option("TYPE") {
         let kind = Kind::named(args.bytes()?)?;
         chosen.retain(|_| kind == Kind::Normal);
@@ -37,6 +37,7 @@ pub(super) fn list(cx: &mut SessionCx<'_>, mut args: Args<'_>, out: &mut Out<'_>
 }
 
 pub(super) fn kill(cx: &mut SessionCx<'_>, mut args: Args<'_>, out: &mut Out<'_>) -> Outcome {
+    let clients = everyone(cx, args);
     let by_address = args.len() == 1;
     let filter = if by_address {
         Filter { address: Some(args.bytes()?), skip_me: false, ..Filter::default() }
@@ -44,7 +45,7 @@ pub(super) fn kill(cx: &mut SessionCx<'_>, mut args: Args<'_>, out: &mut Out<'_>
         Filter::read(args)?
     };
     let mut killed = 0;
-    for client in everyone(cx) {
+    for client in clients {
         let me = client.id == cx.session.id;
         if !filter.fits(&client) || (me && filter.skip_me) {
             continue;
@@ -154,12 +155,23 @@ fn check_user(name: &[u8]) -> Result<(), CommandError> {
 }
 
 /// All connections, this one as it is now.
-fn everyone(cx: &SessionCx<'_>) -> Vec<ClientInfo> {
+fn everyone(cx: &SessionCx<'_>, args: Args<'_>) -> Vec<ClientInfo> {
     let mut clients = cx.node.clients().list(cx.now);
     if let Some(me) = clients.iter_mut().find(|client| client.id == cx.session.id) {
-        *me = cx.node.clients().describe(cx.session, cx.now);
+        *me = myself(cx, args);
     }
     clients
+}
+
+/// This connection, whose last command is the one being run.
+fn myself(cx: &SessionCx<'_>, args: Args<'_>) -> ClientInfo {
+    let words: Vec<&[u8]> = [0, 1].into_iter().filter_map(|at| args.word(at)).collect();
+    let row = cx.node.commands().find_full(&words.join(&b'|'));
+    ClientInfo {
+        idle_seconds: 0,
+        last_command: row.map_or_else(String::new, |row| row.full_name.clone()),
+        ..cx.node.clients().describe(cx.session, cx.now)
+    }
 }
 
 /// The connections with these numbers, in the order asked for.

@@ -77,8 +77,10 @@ const SUBCOMMANDS: &[Spec] = &[
 fn get(cx: &mut SessionCx<'_>, args: Args<'_>, out: &mut Out<'_>) -> Outcome {
     let mut found: Vec<(String, String)> = Vec::new();
     cx.node.settings().each(&mut |name, value| {
-        if args.rest().any(|pattern| glob::matches_ignoring_case(pattern, name.as_bytes())) {
-            found.push((name.to_owned(), value.to_owned()));
+        let mut patterns = args.rest();
+        if let Some(pattern) = patterns.find(|pattern| glob::matches_ignoring_case(pattern, name.as_bytes()))
+        {
+            found.push((name_as_asked(pattern, name), value.to_owned()));
         }
     });
     out.map(found.len());
@@ -108,7 +110,6 @@ fn set(cx: &mut SessionCx<'_>, mut args: Args<'_>, out: &mut Out<'_>) -> Outcome
 
 fn resetstat(cx: &mut SessionCx<'_>, _: Args<'_>, out: &mut Out<'_>) -> Outcome {
     cx.node.statistics().reset();
-    cx.store.memory().reset_counters();
     out.ok();
     Ok(())
 }
@@ -118,6 +119,12 @@ fn rewrite(_: &mut SessionCx<'_>, _: Args<'_>, _: &mut Out<'_>) -> Outcome {
         command: "CONFIG REWRITE",
         reason: "a node writes no files; change its command line, environment or configuration file instead",
     })
+}
+
+/// Redis gives a name that was asked for without a glob back as it was spelled.
+fn name_as_asked(pattern: &[u8], name: &str) -> String {
+    let asked = String::from_utf8_lossy(pattern);
+    if asked.eq_ignore_ascii_case(name) { asked.into_owned() } else { name.to_owned() }
 }
 
 /// A setting may be named once. A name that is no setting's is left to the settings to refuse, as Redis does.
@@ -144,6 +151,7 @@ mod tests {
         bench.expect(&[
             ("config get nosuch", "*0|"),
             ("config get MAXMEM* maxmemory", "*2|$9|maxmemory|$1|0|"),
+            ("config get Timeout timeout", "*2|$7|Timeout|$1|0|"),
             ("config get m* t*", "*4|$9|maxmemory|$1|0|$7|timeout|$1|0|"),
         ]);
         bench.run("hello 3");

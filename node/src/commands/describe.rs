@@ -99,9 +99,13 @@ fn flags(spec: &Spec) -> Vec<&'static str> {
     add(spec.flags.has(Flags::NO_SCRIPT), "noscript");
     add(needs_no_data, "loading");
     add(needs_no_data, "stale");
-    add(spec.flags.has(Flags::SECRET), "skip_slowlog");
+    // The commands of a transaction are logged themselves.
+    add(spec.flags.has(Flags::SECRET) || matches!(spec.run, Run::Exec), "skip_slowlog");
     add(spec.flags.has(Flags::FAST), "fast");
     add(spec.flags.has(Flags::NO_AUTH), "no_auth");
+    // What a client needs to get out of its transaction or its connection, a busy script would not hold up.
+    let way_out = spec.group == Group::Transactions && !matches!(spec.run, Run::Exec);
+    add(way_out || spec.flags.has(Flags::NO_AUTH), "allow_busy");
     add(spec.flags.has(Flags::NO_MULTI), "no_multi");
     flags
 }

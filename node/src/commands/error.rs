@@ -199,9 +199,8 @@ impl CommandError {
             Self::InvalidCursor => "invalid cursor",
             Self::NoAuth => "Authentication required.",
             Self::NoAuthHello => {
-                "HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> \
-                 <pass> option can be used to authenticate the client and select the RESP protocol version at the \
-                 same time"
+                "HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> \
+                 option can be used to authenticate the client and select the RESP protocol version at the same time"
             }
             Self::WrongPass => "invalid username-password pair or user is disabled.",
             Self::NoPasswordConfigured => {

@@ -84,24 +84,24 @@ const SUBCOMMANDS: &[Spec] = &[
     },
     Spec {
         name: "getkeys",
-        arity: Arity::AtLeast(3),
+        arity: Arity::AtLeast(4),
         keys: Keys::None,
         flags: Flags::NONE,
         group: Group::Connection,
         since: "2.8.13",
         summary: "Returns which words of a command are keys.",
-        syntax: "command [arg [arg ...]]",
+        syntax: "command arg [arg ...]",
         run: Run::Session(getkeys),
     },
     Spec {
         name: "getkeysandflags",
-        arity: Arity::AtLeast(3),
+        arity: Arity::AtLeast(4),
         keys: Keys::None,
         flags: Flags::NONE,
         group: Group::Connection,
         since: "7.0.0",
         summary: "Returns which words of a command are keys, and what it does with them.",
-        syntax: "command [arg [arg ...]]",
+        syntax: "command arg [arg ...]",
         run: Run::Session(getkeysandflags),
     },
     help::row(Group::Connection, "5.0.0"),
@@ -128,7 +128,7 @@ fn info(cx: &mut SessionCx<'_>, args: Args<'_>, out: &mut Out<'_>) -> Outcome {
     for name in args.rest() {
         match named(commands, name) {
             Some(row) => describe(commands, row, out),
-            None => out.null_array(),
+            None => out.null(),
         }
     }
     Ok(())
@@ -257,14 +257,14 @@ mod tests {
                 "command info GET nosuch",
                 "*2|*10|$3|get|:2|*2|+readonly|+fast|:1|:1|:1|*3|+@read|+@string|+@fast|*0|*1|*6|$5|flags|*2|+RO|+access|\
                  $12|begin_search|*4|$4|type|$5|index|$4|spec|*2|$5|index|:1|$9|find_keys|*4|$4|type|$5|range|$4|spec|\
-                 *6|$7|lastkey|:0|$7|keystep|:1|$5|limit|:0|*0|*-1|",
+                 *6|$7|lastkey|:0|$7|keystep|:1|$5|limit|:0|*0|$-1|",
             ),
             (
                 "command info config|get",
                 "*1|*10|$10|config|get|:-3|*4|+admin|+noscript|+loading|+stale|:0|:0|:0|*3|+@admin|+@slow|+@dangerous|*0|*0|\
                  *0|",
             ),
-            ("command info command|(alone)", "*1|*-1|"),
+            ("command info command|(alone)", "*1|$-1|"),
         ]);
         bench.run("hello 3");
         let get = bench.run("command info get");
@@ -298,7 +298,8 @@ mod tests {
             ("command getkeys get a", "*1|$1|a|"),
             ("command getkeys MGET a b", "*2|$1|a|$1|b|"),
             ("command getkeys memory usage foo", "*1|$3|foo|"),
-            ("command getkeys ping", "-ERR The command has no key arguments|"),
+            ("command getkeys get", "-ERR wrong number of arguments for 'command|getkeys' command|"),
+            ("command getkeys echo x", "-ERR The command has no key arguments|"),
             ("command getkeys config get x", "-ERR The command has no key arguments|"),
             ("command getkeys config foo", "-ERR Invalid command specified|"),
             ("command getkeys foo a", "-ERR Invalid command specified|"),

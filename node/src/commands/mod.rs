@@ -37,6 +37,7 @@ mod set;
 mod slowlog;
 mod strings;
 mod syntax;
+mod syntax_pieces;
 mod transactions;
 
 #[cfg(test)]

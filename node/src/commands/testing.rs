@@ -221,7 +221,6 @@ impl Clients for TestNode {
             database: session.database.number(),
             queued: session.transaction.queue.as_ref().map_or(-1, |queue| queue.commands.len() as i64),
             watched: session.transaction.watched.len(),
-            last_command: "client|info".into(),
             protocol: 2 + u8::from(session.version == Version::Resp3),
             library_name: session.library_name.clone(),
             library_version: session.library_version.clone(),

@@ -1,7 +1,7 @@
 //! The requests that are at hand: read and carried out one after the other until bytes, room for replies or the turn run
 //! out.
 
-use larder_proto::resp::{Limits, Out, Progress, RequestParser};
+use larder_proto::resp::{Limits, Out, Progress, ProtocolError, RequestParser};
 use larder_proto::time::Millis;
 
 use super::dispatch::{Dispatch, Next};
@@ -49,7 +49,8 @@ impl Reader {
                 Ok(Progress::Complete { consumed }) => consumed,
                 Ok(Progress::Incomplete { wanted }) => return (consumed, Step::Read { wanted }),
                 Err(error) => {
-                    Out::new(replies, session.version).error("ERR", &format!("Protocol error: {error}"));
+                    let sentence = protocol_error(error, session.authenticated);
+                    Out::new(replies, session.version).error("ERR", &sentence);
                     return (consumed, Step::Close);
                 }
             };
@@ -74,14 +75,23 @@ impl Reader {
 
     /// The next request. One that was held is not read again: its words were unquoted in place.
     #[inline]
-    fn next(
-        &mut self,
-        frame: &mut [u8],
-        limits: &Limits,
-    ) -> Result<Progress, larder_proto::resp::ProtocolError> {
+    fn next(&mut self, frame: &mut [u8], limits: &Limits) -> Result<Progress, ProtocolError> {
         match self.held.take() {
             Some(consumed) => Ok(Progress::Complete { consumed }),
             None => self.parser.parse(frame, limits),
         }
+    }
+}
+
+/// What a client is told before its connection is closed. A guest is told which limits are a guest's.
+fn protocol_error(error: ProtocolError, logged_in: bool) -> String {
+    match error {
+        ProtocolError::TooManyArguments if !logged_in => {
+            "Protocol error: unauthenticated multibulk length".to_owned()
+        }
+        ProtocolError::ArgumentTooBig if !logged_in => {
+            "Protocol error: unauthenticated bulk length".to_owned()
+        }
+        error => format!("Protocol error: {error}"),
     }
 }

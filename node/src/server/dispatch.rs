@@ -2,6 +2,7 @@
 
 use fastrand::Rng;
 use larder_proto::effect::{Effect, EffectSink, Stamp};
+use larder_proto::error::ErrorCode;
 use larder_proto::resp::{ArgRange, Out};
 use larder_proto::time::Millis;
 
@@ -11,7 +12,7 @@ use super::node::Shared;
 use super::statistics::{WorkerStatistics, slow_entry};
 use crate::commands::context::ValueLimits;
 use crate::commands::error::CommandError;
-use crate::commands::perform::{Performer, Request};
+use crate::commands::perform::{Performer, Request, end_watches};
 use crate::commands::session::{QueuedCommand, Replies, Session};
 use crate::commands::spec::{Flags, Run};
 use crate::limits::{SLOW_WORD_BYTES_MAX, SLOW_WORDS_MAX};
@@ -124,6 +125,7 @@ impl<'d> Dispatch<'d> {
         };
         let outcome = performer.perform(request, session, out);
         if let Err(error) = &outcome {
+            self.shared.statistics.count_error(error.code());
             write_error(error, out);
         }
         let ended_ns = self.shared.clock.monotonic_ns();
@@ -158,17 +160,32 @@ impl<'d> Dispatch<'d> {
         if let Some(command) = refused.command {
             self.statistics.count_rejected(command);
         }
+        self.shared.statistics.count_error(refused.error.code());
+        let name = words.first().map(|word| word.of(frame)).unwrap_or_default();
+        if self.shared.commands.find(name).is_some_and(|row| matches!(row.spec.run, Run::Exec)) {
+            return self.abort(&refused.error, session, out);
+        }
         if let Some(queue) = &mut session.transaction.queue {
             queue.failed = true;
         }
         // A browser that was led here by a page speaks HTTP: nothing it sends may be carried out.
-        let name = words.first().map(|word| word.of(frame)).unwrap_or_default();
         if refused.command.is_none() && HTTP_WORDS.iter().any(|word| name.eq_ignore_ascii_case(word)) {
             tracing::warn!(client = %self.card.address, "closing a connection that speaks HTTP");
             session.closing = true;
             return;
         }
         write_error(&refused.error, out);
+    }
+
+    /// Ends the transaction of a refused EXEC: its client believes that it is over.
+    fn abort(&mut self, error: &CommandError, session: &mut Session, out: &mut Out<'_>) {
+        end_watches(&self.shared.store, &std::mem::take(&mut session.transaction));
+        self.session_changed = true;
+        let why = match error.code() {
+            ErrorCode::Err => error.to_string(),
+            code => format!("{} {error}", code.word()),
+        };
+        out.error(ErrorCode::ExecAbort.word(), &format!("Transaction discarded because of: {why}"));
     }
 
     #[cold]

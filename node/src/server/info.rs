@@ -15,7 +15,7 @@ use crate::store::Database;
 type Section = fn(&Shared, Millis, &mut String);
 
 /// Name, whether it is shown without asking, and what writes it.
-const SECTIONS: [(&str, bool, Section); 13] = [
+const SECTIONS: [(&str, bool, Section); 14] = [
     ("Server", true, server),
     ("Clients", true, clients),
     ("Memory", true, memory),
@@ -25,6 +25,7 @@ const SECTIONS: [(&str, bool, Section); 13] = [
     ("CPU", true, cpu),
     ("Modules", true, |_, _, _| {}),
     ("Commandstats", false, commandstats),
+    ("Errorstats", true, errorstats),
     ("Latencystats", false, latencystats),
     ("Cluster", true, cluster),
     ("Keyspace", true, keyspace),
@@ -120,6 +121,7 @@ fn stats(shared: &Shared, _now: Millis, text: &mut String) {
     let Totals { commands, hits, misses, input_bytes, output_bytes, .. } = shared.statistics.totals();
     let used = shared.store.memory().snapshot();
     let registry = &shared.registry;
+    let errors = shared.statistics.errors().map(|(_, count)| count).sum();
     let rows = [
         ("total_connections_received", registry.accepted.load(Ordering::Relaxed)),
         ("total_commands_processed", commands),
@@ -130,6 +132,7 @@ fn stats(shared: &Shared, _now: Millis, text: &mut String) {
         ("evicted_keys", used.evicted_keys),
         ("keyspace_hits", hits),
         ("keyspace_misses", misses),
+        ("total_error_replies", errors),
     ];
     for (name, value) in rows {
         line(text, format_args!("{name}:{value}"));
@@ -164,6 +167,12 @@ fn commandstats(shared: &Shared, _now: Millis, text: &mut String) {
                  rejected_calls={rejected},failed_calls={failed}"
             ),
         );
+    }
+}
+
+fn errorstats(shared: &Shared, _now: Millis, text: &mut String) {
+    for (word, count) in shared.statistics.errors() {
+        line(text, format_args!("errorstat_{word}:count={count}"));
     }
 }
 

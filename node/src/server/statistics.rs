@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use larder_proto::error::ErrorCode;
 use larder_proto::time::Millis;
 use parking_lot::Mutex;
 
@@ -16,6 +17,8 @@ use crate::store::Lookups;
 pub struct NodeStatistics {
     workers: Vec<Arc<WorkerStatistics>>,
     slow: Mutex<SlowLog>,
+    /// Error replies by the place of their word. Errors are rare: all workers share them.
+    errors: [AtomicU64; ErrorCode::ALL.len()],
 }
 
 #[derive(Debug, Default)]
@@ -80,7 +83,11 @@ impl NodeStatistics {
     #[must_use]
     pub fn new(workers: usize, commands: usize) -> Self {
         let worker = || Arc::new(WorkerStatistics::new(commands));
-        Self { workers: (0..workers).map(|_| worker()).collect(), slow: Mutex::default() }
+        Self {
+            workers: (0..workers).map(|_| worker()).collect(),
+            slow: Mutex::default(),
+            errors: Default::default(),
+        }
     }
 
     pub(super) fn worker(&self, number: usize) -> Arc<WorkerStatistics> {
@@ -136,6 +143,18 @@ impl NodeStatistics {
         for worker in &self.workers {
             worker.all().for_each(|counter| counter.store(0, Ordering::Relaxed));
         }
+        self.errors.iter().for_each(|counter| counter.store(0, Ordering::Relaxed));
+    }
+
+    /// Error replies by their word, those that occurred.
+    pub(super) fn errors(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let counted =
+            ErrorCode::ALL.iter().zip(&self.errors).map(|(code, counter)| (code.word(), load(counter)));
+        counted.filter(|(_, count)| *count > 0)
+    }
+
+    pub(super) fn count_error(&self, code: ErrorCode) {
+        self.errors[code.index()].fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn note_slow(&self, mut entry: SlowEntry, entries_max: usize) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use fastrand::Rng;
+use larder_node::app::settings::LiveSettings;
 use larder_node::clock::Clock;
 use larder_node::commands;
 use larder_node::commands::context::ValueLimits;
@@ -17,7 +18,6 @@ use larder_node::commands::spec::{Flags, Run};
 use larder_node::config::{self, Config};
 use larder_node::limits::ITEM_OVERHEAD_BYTES;
 use larder_node::server::{Facts, NodeStatistics, Password, Shared, SharedParts, Tunables};
-use larder_node::settings::LiveSettings;
 use larder_node::store::{HashLimits, Lookups, Store, StoreSettings};
 use larder_proto::effect::{Effect, EffectSink, Stamp};
 use larder_proto::resp::{ArgRange, Limits, Out, Progress, RequestParser};

@@ -1,0 +1,94 @@
+//! The external cache: from a connection string to a backend.
+
+use std::sync::Arc;
+
+use tokio_util::task::TaskTracker;
+
+use super::{ConnectionString, Endpoint, Protocol};
+use crate::backend::{CommandNames, RedisBackend};
+use crate::guard::{Clock, Random};
+use crate::limits;
+use crate::link::{Link, LinkSettings, Login, Sentinel, TlsError, TlsSource};
+
+/// What every backend is made with.
+pub(crate) struct Parts<'a> {
+    pub(crate) tls: &'a TlsSource,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) tasks: &'a TaskTracker,
+}
+
+/// Starts the backend of an external cache; endpoints are tried in their order.
+pub(crate) fn external_backend(
+    name: &str,
+    string: &ConnectionString,
+    parts: &Parts<'_>,
+) -> Result<RedisBackend, TlsError> {
+    let settings = link_settings(name, string, parts)?;
+    Ok(start(settings, string, parts))
+}
+
+/// Starts the link of prepared settings.
+pub(crate) fn start(settings: LinkSettings, string: &ConnectionString, parts: &Parts<'_>) -> RedisBackend {
+    let named = |command| string.command_name(command).map(str::to_owned);
+    RedisBackend {
+        link: Link::start(settings, parts.tasks),
+        names: CommandNames { get: named("GET"), set: named("SET"), del: named("DEL") },
+        operation_timeout: string.operation_timeout(),
+    }
+}
+
+/// The settings that a connection string asks for.
+pub(crate) fn link_settings(
+    name: &str,
+    string: &ConnectionString,
+    parts: &Parts<'_>,
+) -> Result<LinkSettings, TlsError> {
+    let options = string.options();
+    let tls = match string.is_tls() {
+        true => Some(parts.tls.settings(options.ssl_protocols.as_deref(), options.ssl_host.as_deref())?),
+        false => None,
+    };
+    let login = Login {
+        user: options.user.clone(),
+        password: options.password.clone(),
+        database: options.default_database.unwrap_or(0),
+        resp3: string.protocol() == Protocol::Resp3,
+        client_name: options.name.clone().filter(|_| options.proxy.is_none()),
+        set_lib: options.set_lib.unwrap_or(true) && options.proxy.is_none(),
+    };
+    let sentinel = options.service_name.clone().map(|service| Sentinel {
+        service,
+        login: Login {
+            user: options.sentinel_user.clone(),
+            password: options.sentinel_password.clone(),
+            ..Login::default()
+        },
+    });
+    Ok(LinkSettings {
+        name: name.to_owned(),
+        endpoints: with_ports(string),
+        first: 0,
+        tls,
+        login,
+        sentinel,
+        tunnel: options.tunnel.clone(),
+        connect_timeout: string.connect_timeout(),
+        patient_attempts: options.connect_retry.unwrap_or(limits::CONNECT_RETRY_DEFAULT),
+        keep_alive: string.keep_alive(),
+        tcp_keep_alive: options.tcp_keep_alive.unwrap_or(true),
+        ping: string.command_name("PING").map(str::to_owned),
+        clock: parts.clock.clone(),
+        random: parts.random.clone(),
+    })
+}
+
+fn with_ports(string: &ConnectionString) -> Vec<Endpoint> {
+    let with_port = |endpoint: &Endpoint| match endpoint {
+        Endpoint::Tcp { host, port } => {
+            Endpoint::Tcp { host: host.clone(), port: Some(port.unwrap_or(string.default_port())) }
+        }
+        Endpoint::Unix(path) => Endpoint::Unix(path.clone()),
+    };
+    string.endpoints().iter().map(with_port).collect()
+}

@@ -1,0 +1,13 @@
+//! What keeps a call within its time and a broken cache away from the request: clock and chance
+//! from outside, pauses between attempts, and the breaker that ties them.
+
+mod backoff;
+mod breaker;
+mod budget;
+mod clock;
+mod random;
+
+pub(crate) use breaker::Breaker;
+pub(crate) use budget::Budget;
+pub use clock::{Clock, SystemClock};
+pub use random::{Random, SystemRandom};

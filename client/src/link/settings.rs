@@ -1,0 +1,57 @@
+//! What a link must know, filled in by the backends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::TlsSettings;
+use crate::external::{Endpoint, Secret};
+use crate::guard::{Clock, Random};
+
+/// The settings of one link.
+pub(crate) struct LinkSettings {
+    /// What logs call it: `internal`, `external:Default`.
+    pub(crate) name: String,
+    /// Where to connect, every endpoint with its port.
+    pub(crate) endpoints: Vec<Endpoint>,
+    /// The place of the endpoint that is tried first.
+    pub(crate) first: usize,
+    /// TLS, if it is spoken.
+    pub(crate) tls: Option<TlsSettings>,
+    pub(crate) login: Login,
+    /// Sentinels: then the endpoints are theirs.
+    pub(crate) sentinel: Option<Sentinel>,
+    /// CONNECT proxy.
+    pub(crate) tunnel: Option<Endpoint>,
+    /// Limit of one attempt at one endpoint, login included.
+    pub(crate) connect_timeout: Duration,
+    /// Attempts at start-up for which calls wait.
+    pub(crate) patient_attempts: u32,
+    /// Time between pings; none for never.
+    pub(crate) keep_alive: Option<Duration>,
+    /// Keep-alive of the socket.
+    pub(crate) tcp_keep_alive: bool,
+    /// The command that asks whether the server is there; none if it may not be sent.
+    pub(crate) ping: Option<String>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+}
+
+/// What is said first on a connection.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Login {
+    pub(crate) user: Option<String>,
+    pub(crate) password: Option<Secret>,
+    pub(crate) database: u32,
+    pub(crate) resp3: bool,
+    /// CLIENT SETNAME.
+    pub(crate) client_name: Option<String>,
+    /// CLIENT SETINFO.
+    pub(crate) set_lib: bool,
+}
+
+/// How to find the primary.
+#[derive(Debug, Clone)]
+pub(crate) struct Sentinel {
+    pub(crate) service: String,
+    pub(crate) login: Login,
+}

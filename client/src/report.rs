@@ -1,0 +1,100 @@
+//! What a cache tells about itself when it starts: which store each caching type goes to, which
+//! external entry was resolved and why, and what looks like a mistake. No secret is in it.
+
+use std::fmt;
+
+use crate::caching_type::CachingType;
+use crate::external::{ConnectionString, Region, Resolution};
+use crate::outcome::StoreUsed;
+
+/// The start-up report of one [`Cache`](crate::Cache). Printing gives one line for each fact.
+#[derive(Debug, Clone)]
+pub struct StartupReport {
+    pub(crate) region: Region,
+    pub(crate) service: String,
+    pub(crate) internal: Option<ConnectionString>,
+    /// The connection string of the entry in use.
+    pub(crate) external: Option<ConnectionString>,
+    pub(crate) resolution: Resolution,
+    pub(crate) warnings: Vec<String>,
+}
+
+impl StartupReport {
+    pub(crate) fn new(
+        region: Region,
+        service: String,
+        internal: Option<ConnectionString>,
+        external: Option<ConnectionString>,
+        resolution: Resolution,
+    ) -> Self {
+        let mut report = Self { region, service, internal, external, resolution, warnings: Vec::new() };
+        report.warnings = report.find_warnings();
+        report
+    }
+
+    /// The region, as it was given.
+    #[must_use]
+    pub fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// What became of the external entries.
+    #[must_use]
+    pub fn resolution(&self) -> &Resolution {
+        &self.resolution
+    }
+
+    /// What somebody should look at.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// The store that a caching type goes to.
+    #[must_use]
+    pub fn store_for(&self, caching_type: CachingType) -> StoreUsed {
+        let external = || {
+            let entry = &self.resolution.entries[self.resolution.used?];
+            Some(StoreUsed::External(entry.use_from.to_string().into()))
+        };
+        let internal = || self.internal.as_ref().map(|_| StoreUsed::Internal);
+        let store = match caching_type {
+            CachingType::PreferExternal => external().or_else(internal),
+            CachingType::External => external(),
+            CachingType::Internal => internal(),
+        };
+        store.unwrap_or(StoreUsed::None)
+    }
+
+    fn find_warnings(&self) -> Vec<String> {
+        let suspects = self.resolution.entries.iter().filter(|entry| entry.is_suspect());
+        let mut warnings: Vec<String> = suspects.map(|entry| format!("external cache {entry}")).collect();
+        if self.resolution.used.is_none() && !self.resolution.entries.is_empty() {
+            warnings.push(format!("no external cache is for region {}", self.region));
+        }
+        if self.store_for(CachingType::PreferExternal) == StoreUsed::None {
+            warnings.push("no cache is configured: every lookup misses".to_owned());
+        }
+        warnings
+    }
+}
+
+impl fmt::Display for StartupReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "region {}, service {}", self.region, self.service)?;
+        for caching_type in CachingType::ALL {
+            writeln!(f, "caching-type {caching_type}: {}", self.store_for(caching_type))?;
+        }
+        for (name, string) in [("internal", &self.internal), ("external", &self.external)] {
+            let Some(string) = string else { continue };
+            writeln!(f, "{name} cache at {string}")?;
+            if !string.without_effect().is_empty() {
+                writeln!(f, "options without effect: {}", string.without_effect().join(", "))?;
+            }
+        }
+        for entry in &self.resolution.entries {
+            writeln!(f, "external cache {entry}")?;
+        }
+        self.warnings.iter().try_for_each(|warning| writeln!(f, "warning: {warning}"))
+    }
+}

@@ -1,0 +1,111 @@
+//! What a key may hold, and what each type weighs and is called.
+
+use larder_proto::time::Deadline;
+
+use super::hash::Hash;
+use super::weight::heap_bytes;
+
+/// What a key holds.
+#[derive(Debug, Clone)]
+pub enum Value {
+    /// A string of bytes.
+    String(Text),
+    /// A hash: fields with values.
+    Hash(Box<Hash>),
+}
+
+/// A string. It remembers whether it was changed in place, which Redis tells in OBJECT ENCODING.
+#[derive(Debug, Clone, Default)]
+pub struct Text {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// APPEND or SETRANGE made it what it is.
+    pub edited: bool,
+}
+
+/// A value with its deadline, outside the store: on its way from one key to another.
+#[derive(Debug, Clone)]
+pub struct Detached {
+    /// The value.
+    pub value: Value,
+    /// Its deadline, which travels with it.
+    pub deadline: Deadline,
+}
+
+impl Value {
+    /// A string with exactly these bytes.
+    pub(in crate::store) fn string(bytes: &[u8]) -> Self {
+        Self::String(Text { bytes: bytes.to_vec(), edited: false })
+    }
+
+    /// The type's name, as TYPE and SCAN give it.
+    #[must_use]
+    pub const fn type_name(&self) -> &'static str {
+        match self {
+            Self::String(_) => "string",
+            Self::Hash(_) => "hash",
+        }
+    }
+
+    /// The encoding that Redis would use, as OBJECT ENCODING gives it.
+    #[must_use]
+    pub fn encoding(&self) -> &'static str {
+        match self {
+            Self::String(text) if text.edited => "raw",
+            Self::String(text) if is_canonical_integer(&text.bytes) => "int",
+            Self::String(text) if text.bytes.len() <= EMBEDDED_BYTES_MAX => "embstr",
+            Self::String(_) => "raw",
+            Self::Hash(hash) => hash.encoding(),
+        }
+    }
+
+    /// Bytes on the heap, exactly as the allocator hands them out.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        match self {
+            Self::String(text) => heap_bytes(text.bytes.capacity()),
+            Self::Hash(hash) => heap_bytes(size_of::<Hash>()) + hash.heap_bytes(),
+        }
+    }
+}
+
+/// Whether the bytes are a 64-bit integer in its only decimal spelling.
+fn is_canonical_integer(bytes: &[u8]) -> bool {
+    if bytes.is_empty() || bytes.len() > 20 {
+        return false;
+    }
+    let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
+    let canonical = match digits {
+        b"0" => digits.len() == bytes.len(),
+        [b'1'..=b'9', rest @ ..] => rest.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    canonical && std::str::from_utf8(bytes).is_ok_and(|text| text.parse::<i64>().is_ok())
+}
+
+/// Longest string that Redis keeps in one block with its header.
+const EMBEDDED_BYTES_MAX: usize = 44;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn encodings_of_strings() {
+        for (text, expected) in [
+            ("0", "int"),
+            ("-1", "int"),
+            ("-0", "embstr"),
+            ("01", "embstr"),
+            ("9223372036854775807", "int"),
+            ("9223372036854775808", "embstr"),
+            ("", "embstr"),
+            ("1.5", "embstr"),
+        ] {
+            assert_eq!(Value::string(text.as_bytes()).encoding(), expected, "{text}");
+        }
+        assert_eq!(Value::string(&[b'x'; 44]).encoding(), "embstr");
+        assert_eq!(Value::string(&[b'x'; 45]).encoding(), "raw");
+        assert_eq!(Value::String(Text { bytes: b"1".to_vec(), edited: true }).encoding(), "raw");
+    }
+}
