@@ -110,6 +110,8 @@ async fn commands_are_sent_under_their_alias() {
     let address = redis.address();
     assert_eq!(store(&cache(&format!("{address},$SET=PUT,$ping=HELLO?"))).await, StoreResult::Stored);
     assert_eq!(redis.get("k").as_deref(), Some("v"));
+    let no_ping = cache(&format!("{address},$SET=PUT"));
+    assert_eq!(store(&no_ping).await, StoreResult::Stored, "who does not know PING is there all the same");
     let disabled = cache(&format!("{address},$SET=,$PING="));
     assert_eq!(store(&disabled).await, StoreResult::Unavailable(Cause::CommandDisabled));
     assert!(disabled.lookup_value("k", CachingType::External, None).await.is_hit());

@@ -63,6 +63,11 @@ pub enum Effect<'a> {
     },
     /// Every key of the namespace is gone.
     Flush,
+    /// The databases of two namespaces have changed places.
+    Swap {
+        /// The other namespace.
+        with: Namespace,
+    },
 }
 
 impl<'a> Effect<'a> {
@@ -77,10 +82,11 @@ impl<'a> Effect<'a> {
             Self::HashSet { .. } => 5,
             Self::HashDelete { .. } => 6,
             Self::Flush => 7,
+            Self::Swap { .. } => 8,
         }
     }
 
-    /// The key changed, or `None` where the whole namespace is.
+    /// The key changed, or `None` where whole namespaces are.
     #[must_use]
     pub const fn key(&self) -> Option<&'a [u8]> {
         match self {
@@ -90,7 +96,7 @@ impl<'a> Effect<'a> {
             | Self::Patch { key, .. }
             | Self::HashSet { key, .. }
             | Self::HashDelete { key, .. } => Some(key),
-            Self::Flush => None,
+            Self::Flush | Self::Swap { .. } => None,
         }
     }
 }
@@ -127,7 +133,8 @@ mod tests {
             Effect::HashSet { key, field: b"f", value: b"v", created: true },
             Effect::HashDelete { key, field: b"f" },
             Effect::Flush,
+            Effect::Swap { with: Namespace(1) },
         ];
-        assert_eq!(effects.map(|effect| effect.number()), [1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(effects.map(|effect| effect.number()), [1, 2, 3, 4, 5, 6, 7, 8]);
     }
 }

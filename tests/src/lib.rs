@@ -2,6 +2,7 @@
 //! `tests/`, what is said in `scripts/`.
 
 pub mod clock;
+pub mod conversation;
 pub mod load;
 pub mod process;
 pub mod reply;

@@ -122,9 +122,18 @@ async fn greet(
     match ping {
         None => Ok(()),
         Some(ping) => {
-            connection.send_packed_command(&redis::cmd(ping)).await.and_then(Value::extract_error).map(|_| ())
+            let answer = connection.send_packed_command(&redis::cmd(ping)).await;
+            match answer.and_then(Value::extract_error) {
+                Err(error) if !is_unknown_command(&error) => Err(error),
+                _ => Ok(()),
+            }
         }
     }
+}
+
+/// Whether the server answers but does not know the command, as some proxies do not know PING.
+fn is_unknown_command(error: &RedisError) -> bool {
+    error.code() == Some("ERR") && error.detail().is_some_and(|detail| detail.starts_with("unknown command"))
 }
 
 async fn ask_sentinel(

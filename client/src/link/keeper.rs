@@ -7,6 +7,7 @@
 //! Many calls share the connection: their requests are written one behind the other and answered
 //! in that order.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -35,8 +36,10 @@ struct Shared {
     breaker: Mutex<Breaker>,
     /// Tells the keeper that the connection is in doubt.
     doubt: Notify,
-    /// Tells the keeper that the server has been demoted.
+    /// Tells the keeper to look at `demoted_generation`.
     demoted: Notify,
+    /// The last connection whose server turned out to be a replica; written by calls.
+    demoted_generation: AtomicU64,
     in_flight: Semaphore,
 }
 
@@ -64,6 +67,7 @@ impl Link {
             breaker: Mutex::new(breaker),
             doubt: Notify::new(),
             demoted: Notify::new(),
+            demoted_generation: AtomicU64::new(0),
             in_flight: Semaphore::new(limits::IN_FLIGHT_MAX),
         });
         let stop = CancellationToken::new();
@@ -154,17 +158,18 @@ impl Shared {
                 self.breaker().replied();
                 Ok(value)
             }
-            Err(error) => Err(self.failure(&error)),
+            Err(error) => Err(self.failure(&error, live)),
         }
     }
 
-    fn failure(&self, error: &RedisError) -> Failure {
+    fn failure(&self, error: &RedisError, live: &Live) -> Failure {
         match error.code() {
             Some(code) => {
                 self.breaker().replied();
                 // Perhaps another endpoint is the primary, or sentinels know of another.
                 let others = self.settings.endpoints.len() > 1 || self.settings.sentinel.is_some();
                 if code == "READONLY" && others {
+                    self.demoted_generation.fetch_max(live.generation, Ordering::Relaxed);
                     self.demoted.notify_one();
                 }
                 Failure::Other(Cause::Refused(code.into()))
@@ -243,7 +248,13 @@ impl Shared {
             let limit = tokio::select! {
                 biased;
                 () = &mut driver => return "it was closed",
-                () = self.demoted.notified() => return "it is a replica",
+                () = self.demoted.notified() => {
+                    // A late word about an earlier connection is no reason to give this one up.
+                    match self.demoted_generation.load(Ordering::Relaxed) == generation {
+                        true => return "it is a replica",
+                        false => continue,
+                    }
+                }
                 () = self.doubt.notified() => limits::PROBE_TIMEOUT,
                 () = tokio::time::sleep(idle) => self.settings.connect_timeout,
             };

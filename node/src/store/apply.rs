@@ -3,7 +3,7 @@
 //! Each node evicts and expires for itself, so a copy may lack a key that its owner has. An effect that creates a key
 //! therefore replaces whatever the copy holds, and a relative effect on a key that the copy lacks is dropped.
 
-use larder_proto::effect::Effect;
+use larder_proto::effect::{Effect, Namespace};
 
 use super::value::Value;
 use super::writer::Writer;
@@ -32,6 +32,13 @@ impl Writer<'_, '_> {
                 let _ = self.hash_remove(key, field);
             }
             Effect::Flush => self.flush(self.database()),
+            Effect::Swap { with } => self.apply_swap(with),
+        }
+    }
+
+    fn apply_swap(&mut self, with: Namespace) {
+        if let Some(other) = self.store.databases.database(with) {
+            self.swap(self.database(), other);
         }
     }
 

@@ -165,7 +165,7 @@ impl<'s> Keyspace<'s> {
     /// Whether a watched key, whose partition is held, neither expired nor was evicted since.
     #[must_use]
     pub fn is_intact(&self, watched: &WatchedKey) -> bool {
-        let lookup = self.store.index.lookup(watched.namespace, &watched.key);
+        let lookup = self.store.index.lookup(self.store.databases.namespace(watched.database), &watched.key);
         let exists = self.held.get(&lookup).is_some_and(|item| !item.deadline.passed(self.now));
         exists || !watched.existed
     }

@@ -175,12 +175,8 @@ impl<'k, 's> Writer<'k, 's> {
     /// Removes every key of a database at once; the memory comes back in the background. Every partition is held.
     pub fn flush(&mut self, database: Database) {
         let namespace = self.store.databases.namespace(database);
-        self.touch_watchers(namespace, namespace);
-        let Held::Write(all) = &mut self.keyspace.held else { return };
-        for locked in all {
-            let stamp = next_stamp(locked, namespace);
-            self.sink.effect(stamp, &Effect::Flush);
-        }
+        self.touch_watchers(database, namespace, namespace);
+        self.tell_all(namespace, &Effect::Flush);
         self.store.databases.flush(database);
         self.keyspace.namespace = self.store.databases.namespace(self.database);
     }
@@ -188,8 +184,9 @@ impl<'k, 's> Writer<'k, 's> {
     /// Lets two databases change places. Every partition is held.
     pub fn swap(&mut self, one: Database, other: Database) {
         let (first, second) = (self.store.databases.namespace(one), self.store.databases.namespace(other));
-        self.touch_watchers(first, second);
-        self.touch_watchers(second, first);
+        self.touch_watchers(one, first, second);
+        self.touch_watchers(other, first, second);
+        self.tell_all(first, &Effect::Swap { with: second });
         self.store.databases.swap(one, other);
         self.keyspace.namespace = self.store.databases.namespace(self.database);
     }
@@ -272,9 +269,9 @@ impl<'k, 's> Writer<'k, 's> {
 
     #[inline]
     fn tell(&mut self, key: &[u8], effect: &Effect<'_>) {
-        let namespace = self.namespace;
+        let (database, namespace) = (self.database, self.namespace);
         let Some(locked) = self.keyspace.held.locked(key) else { return };
-        locked.book.watchers.touch(namespace, key);
+        locked.book.watchers.touch(database, key);
         let stamp = next_stamp(locked, namespace);
         self.sink.effect(stamp, effect);
     }
@@ -294,14 +291,23 @@ impl<'k, 's> Writer<'k, 's> {
         }
     }
 
-    /// Touches the watched keys of `namespace` that exist there or in `incoming`.
-    fn touch_watchers(&mut self, namespace: Namespace, incoming: Namespace) {
+    /// Tells every partition that is held the same effect.
+    fn tell_all(&mut self, namespace: Namespace, effect: &Effect<'_>) {
+        let Held::Write(all) = &mut self.keyspace.held else { return };
+        for locked in all {
+            let stamp = next_stamp(locked, namespace);
+            self.sink.effect(stamp, effect);
+        }
+    }
+
+    /// Touches the watched keys of a database that exist in either namespace: what it was, what it will be.
+    fn touch_watchers(&mut self, database: Database, before: Namespace, after: Namespace) {
         let Keyspace { held, store, now, .. } = &mut *self.keyspace;
         let Held::Write(all) = held else { return };
         for locked in all {
             let table = &locked.table;
-            locked.book.watchers.touch_all(namespace, |key| {
-                [namespace, incoming].into_iter().any(|space| {
+            locked.book.watchers.touch_all(database, |key| {
+                [before, after].into_iter().any(|space| {
                     let item = table.get(&store.index.lookup(space, key));
                     item.is_some_and(|item| !item.deadline.passed(*now))
                 })
