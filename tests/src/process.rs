@@ -101,7 +101,11 @@ impl Server {
                 .stderr(err)
                 .spawn()
         });
-        let child = spawned.map_err(|error| missing(peer, &error))?;
+        let child = spawned.map_err(|error| {
+            // Best effort: an empty directory is all that stays.
+            let _ = fs::remove_dir_all(&directory);
+            missing(peer, &error)
+        })?;
         let mut server = Self { child, port, directory };
         Ok(if server.wait_until_ready() {
             Ok(server)
