@@ -292,7 +292,7 @@ A setting is given as a flag, as an environment variable, or as a key of the TOM
 (`LARDER_CONFIG`) names; the key is the flag without its dashes. The flag wins over the variable, the variable over the
 file. `larder check-config` reads them all as the node would, and prints the result with secrets masked.
 
-Bytes are written `67108864`, `64mb` (1,024 each) or `64m` (1,000 each); where a share makes sense, `60%`. CONFIG GET and SET
+Bytes are written `67108864`, `64mb` (units of 1,024) or `64m` (units of 1,000); where a share makes sense, `60%`. CONFIG GET and SET
 know a setting by its Redis name, or by its own where Redis has none; CONFIG SET changes those marked *live*.
 
 | flag | variable | default | Redis name | live | what it sets |
