@@ -92,6 +92,28 @@ fn what_the_documents_name_exists() {
     }
 }
 
+/// The client's lines are those of its own documentation, which is compiled; the gateway's flags are fields of its own.
+#[test]
+fn the_gateway_part_is_that_of_the_client() {
+    let read =
+        |name: &str| fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let readme = read("README.md");
+    let documented = read("client/src/lib.rs");
+    let block =
+        readme.split("```rust\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block of Rust");
+    assert!(block.lines().count() >= 10);
+    for line in block.lines().filter(|line| !line.is_empty()) {
+        assert!(documented.contains(&format!("//! {line}\n")), "README.md: not in client/src/lib.rs: {line}");
+    }
+    let arguments = read("client/examples/gateway/args.rs");
+    let rows = readme.lines().filter_map(|line| line.strip_prefix("| `--")?.split('`').next());
+    let flags: Vec<String> = rows.map(|flag| flag.replace('-', "_")).collect();
+    assert_eq!(flags.len(), arguments.matches("#[arg(").count(), "a flag is missing in README.md");
+    for flag in flags {
+        assert!(arguments.contains(&format!(") {flag}: ")), "README.md: the gateway has no {flag}");
+    }
+}
+
 /// Compares a page with what it should be, or writes it.
 fn agree(name: &str, wanted: &str) {
     let path = root().join(name);
