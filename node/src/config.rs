@@ -41,6 +41,8 @@ pub struct Config {
     pub frame_seconds_max: u64,
     /// Bytes of a value, or of any argument.
     pub value_bytes_max: usize,
+    /// Bytes of a reply.
+    pub reply_bytes_max: usize,
     /// Bytes of a key.
     pub key_bytes_max: usize,
     /// Microseconds from which a command counts as slow; negative for never.

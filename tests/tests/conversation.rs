@@ -22,6 +22,8 @@ enum Step {
     Say(Phrase),
     /// The same with one byte changed, taken out or put in.
     Garble(Phrase, Change),
+    /// From here on in RESP3.
+    Newer,
     /// Milliseconds pass.
     Wait(u64),
 }
@@ -148,6 +150,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         20 => phrase().prop_map(Step::Say),
         2 => (phrase(), change).prop_map(|(phrase, change)| Step::Garble(phrase, change)),
+        1 => Just(Step::Newer),
         1 => (0_u64..2_000).prop_map(Step::Wait),
     ]
 }
@@ -180,6 +183,7 @@ impl Step {
                 change.apply(&mut bytes);
                 bytes
             }
+            Self::Newer => encode(&["HELLO", "3"]),
             Self::Wait(_) => Vec::new(),
         }
     }
@@ -195,6 +199,7 @@ impl fmt::Debug for Step {
                 write!(f, "> {}", phrase.words(&said).iter().map(quoted).collect::<Vec<_>>().join(" "))
             }
             Self::Garble(..) => write!(f, "!raw \"{}\"", escape(&self.bytes(&said))),
+            Self::Newer => write!(f, "> HELLO 3"),
             Self::Wait(milliseconds) => write!(f, "{milliseconds} ms pass"),
         }
     }

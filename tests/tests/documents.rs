@@ -46,6 +46,28 @@ fn links_lead_somewhere() {
     }
 }
 
+/// The tests that hold the invariants are there, each in the file that is said.
+#[test]
+fn every_invariant_has_its_test() {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("the page");
+    let mut tests = 0;
+    for row in text.lines().filter(|line| line.starts_with("| ") && line.contains(".rs`: `")) {
+        let cell = row.rsplit(" | ").next().expect("a last cell");
+        let (mut file, mut source) = (String::new(), String::new());
+        for name in cell.split('`').skip(1).step_by(2) {
+            if name.ends_with(".rs") {
+                file = name.to_owned();
+                source =
+                    fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+            } else {
+                assert!(source.contains(&format!("fn {name}(")), "there is no {name} in {file}");
+                tests += 1;
+            }
+        }
+    }
+    assert!(tests > 15, "{tests} tests are named");
+}
+
 /// Flags, variables and metrics that the documents name are there.
 #[test]
 fn what_the_documents_name_exists() {
@@ -57,12 +79,12 @@ fn what_the_documents_name_exists() {
             let setting = name["LARDER_".len()..].to_ascii_lowercase().replace('_', "-");
             assert!(ROWS.iter().any(|row| row.name == setting) || setting == "config", "{page}: {name}");
         }
-        for name in words_from(&text, "larder_").filter(|name| !OWN_CRATES.contains(name)) {
+        for name in words_from(&text, "larder_").filter(|name| !OTHER_NAMES.contains(name)) {
             assert!(metrics.contains(&format!("`{name}`")), "{page}: {name} is no metric");
         }
-        for line in
-            text.lines().filter(|line| line.contains("larder ") || line.contains("cargo run --release"))
-        {
+        // The gateway's flags are its own.
+        let runs_node = |line: &&str| line.contains("larder ") || line.contains("cargo run --release");
+        for line in text.lines().filter(runs_node).filter(|line| !line.contains("--example")) {
             for flag in words_from(line, "--").filter(|flag| !OTHERS_FLAGS.contains(flag)) {
                 assert!(help.contains(flag), "{page}: {flag} is no flag of larder");
             }
@@ -242,12 +264,15 @@ const PAGES: &[&str] = &[
 /// Variables of the test command.
 const OWN_VARIABLES: &[&str] = &["LARDER_REWRITE", "LARDER_SCRIPT", "LARDER_CASES"];
 
-const OWN_CRATES: &[&str] = &["larder_client", "larder_node", "larder_proto", "larder_tests"];
+/// Crates, and a test.
+const OTHER_NAMES: &[&str] =
+    &["larder_client", "larder_node", "larder_proto", "larder_tests", "larder_answers_as_recorded"];
 
 /// Flags on lines about larder that belong to cargo, docker or a client.
 const OTHERS_FLAGS: &[&str] = &[
     "--release",
     "--locked",
+    "--rm",
     "--env",
     "--publish",
     "--memory",

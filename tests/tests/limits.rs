@@ -199,3 +199,65 @@ fn a_thousand_connections_are_served_at_once() {
     let highest = all.iter_mut().map(|connection| connection.read(SOON).expect("an answer").text());
     assert_eq!(highest.filter_map(|text| text.parse::<u64>().ok()).max(), Some(1_000));
 }
+
+#[test]
+fn a_short_request_that_needs_much_memory_is_refused_too() {
+    let server = larder(&["--max-memory", "8mb", "--threads", "1"]);
+    let mut user = Connection::open(server.port()).expect("a connection");
+    let told = text(&mut user, &["SETRANGE", "k", "100000000", "x"]);
+    assert_eq!(told, "OOM command not allowed when used memory > 'maxmemory'.");
+    assert_eq!(text(&mut user, &["SETRANGE", "k", "3000000", "x"]), "3000001");
+    let mut copies = 0;
+    for number in 0..20 {
+        // Room for a copy is made by evicting others, at times the original.
+        if text(&mut user, &["EXISTS", "k"]) == "0" {
+            assert_eq!(text(&mut user, &["SETRANGE", "k", "3000000", "x"]), "3000001");
+        }
+        copies += usize::from(text(&mut user, &["COPY", "k", &format!("copy{number}")]) == "1");
+        let used = info(&mut user, "used_memory");
+        assert!(used <= 8 << 20, "{used} bytes used");
+    }
+    assert!(copies > 0);
+    assert_eq!(text(&mut user, &["SET", "small", "v"]), "OK");
+}
+
+#[test]
+fn a_reply_has_a_limit() {
+    let server = larder(&["--max-reply", "1mb"]);
+    let mut user = Connection::open(server.port()).expect("a connection");
+    assert_eq!(text(&mut user, &["SET", "k", &"x".repeat(400_000)]), "OK");
+    let told = text(&mut user, &["MGET", "k", "k", "k", "k"]);
+    assert_eq!(told, "ERR the reply would be larger than max-reply allows: ask for less at once");
+    assert_eq!(text(&mut user, &["GET", "k"]).len(), 400_000);
+}
+
+#[test]
+fn queued_commands_count_as_memory() {
+    let server = larder(&["--max-memory", "4mb", "--eviction", "none", "--threads", "1"]);
+    let mut user = Connection::open(server.port()).expect("a connection");
+    assert_eq!(text(&mut user, &["MULTI"]), "OK");
+    let value = "v".repeat(100_000);
+    let refused = (0..100).find_map(|_| {
+        let reply = text(&mut user, &["ECHO", &value]);
+        (reply != "QUEUED").then_some(reply)
+    });
+    assert_eq!(refused.as_deref(), Some("OOM command not allowed when used memory > 'maxmemory'."));
+    assert!(text(&mut user, &["EXEC"]).starts_with("EXECABORT "));
+    assert_eq!(text(&mut user, &["SET", "k", &value]), "OK", "the memory is back");
+}
+
+#[test]
+fn a_client_that_takes_no_replies_can_be_killed() {
+    let server = larder(&["--request-timeout", "600", "--threads", "1"]);
+    let mut user = Connection::open(server.port()).expect("a connection");
+    assert_eq!(text(&mut user, &["SET", "big", &"x".repeat(1 << 20)]), "OK");
+    let mut slow = Connection::open(server.port()).expect("a connection");
+    let id = text(&mut slow, &["CLIENT", "ID"]);
+    slow.send_raw(&b"*2\r\n$3\r\nGET\r\n$3\r\nbig\r\n".repeat(100)).expect("bytes are taken");
+    let waiting =
+        Deadline::after(SOON).poll(|| (info(&mut user, "mem_clients_normal") > 1 << 20).then_some(()));
+    assert!(waiting.is_some(), "its replies wait");
+    assert_eq!(text(&mut user, &["CLIENT", "KILL", "ID", &id]), "1");
+    let gone = Deadline::after(SOON).poll(|| (info(&mut user, "connected_clients") == 1).then_some(()));
+    assert!(gone.is_some());
+}

@@ -1,16 +1,18 @@
-//! A listener that serves a bounded number of connections at a time: a scraper that forgets to close cannot use up the
-//! node's descriptors.
+//! A listener that serves a bounded number of connections at a time, each for a bounded time between two answers: a
+//! scraper that forgets to close, or never finishes its request, cannot keep others from asking.
 
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, Sleep, sleep};
 
 use crate::limits::ADMIN_CONNECTIONS_MAX;
 
@@ -23,6 +25,8 @@ pub(super) struct Limited {
 /// A connection that gives its permit back when it ends.
 pub(super) struct Permitted {
     stream: TcpStream,
+    /// When the next answer has to have begun.
+    answered_by: Pin<Box<Sleep>>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -41,7 +45,8 @@ impl axum::serve::Listener for Limited {
             let permit = Arc::clone(&self.permits).acquire_owned().await;
             match (self.listener.accept().await, permit) {
                 (Ok((stream, address)), Ok(permit)) => {
-                    return (Permitted { stream, _permit: permit }, address);
+                    let answered_by = Box::pin(sleep(ANSWER_TIME_MAX));
+                    return (Permitted { stream, answered_by, _permit: permit }, address);
                 }
                 (Err(error), _) => {
                     tracing::warn!(%error, "cannot accept a connection on the admin port");
@@ -64,13 +69,19 @@ impl AsyncRead for Permitted {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        match Pin::new(&mut self.stream).poll_read(cx, buffer) {
+            Poll::Pending => self.answered_by.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into())),
+            ready => ready,
+        }
     }
 }
 
 impl AsyncWrite for Permitted {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes));
+        let next = Instant::now() + ANSWER_TIME_MAX;
+        self.answered_by.as_mut().reset(next);
+        Poll::Ready(written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -83,3 +94,4 @@ impl AsyncWrite for Permitted {
 }
 
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);

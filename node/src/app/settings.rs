@@ -39,6 +39,7 @@ impl LiveSettings {
         tunables.idle_seconds_max.store(config.idle_seconds_max, Ordering::Relaxed);
         tunables.frame_seconds_max.store(config.frame_seconds_max, Ordering::Relaxed);
         tunables.value_bytes_max.store(config.value_bytes_max, Ordering::Relaxed);
+        tunables.reply_bytes_max.store(config.reply_bytes_max, Ordering::Relaxed);
         tunables.key_bytes_max.store(config.key_bytes_max, Ordering::Relaxed);
         tunables.slow_us_min.store(config.slow_us_min, Ordering::Relaxed);
         tunables.slow_entries_max.store(config.slow_entries_max, Ordering::Relaxed);

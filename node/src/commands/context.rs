@@ -3,6 +3,7 @@
 use fastrand::Rng;
 use larder_proto::time::Millis;
 
+use super::error::CommandError;
 use super::ports::Node;
 use super::session::Session;
 use crate::store::{Keyspace, Store, Walker, Writer};
@@ -21,6 +22,17 @@ pub struct WriteCx<'c, 's> {
     pub keys: Writer<'c, 's>,
     /// What the node lets a client do.
     pub limits: ValueLimits,
+}
+
+impl WriteCx<'_, '_> {
+    /// Makes sure that so many bytes more fit the memory limit, before anything is changed. For changes that take more
+    /// than the request itself brings, which admission has made room for.
+    ///
+    /// # Errors
+    /// They do not fit now: the command is carried out again once there is room.
+    pub fn reserve(&self, bytes: usize) -> Result<(), CommandError> {
+        if self.keys.fits(bytes) { Ok(()) } else { Err(CommandError::NeedsMemory { bytes }) }
+    }
 }
 
 /// For a command that walks the keys of the database.

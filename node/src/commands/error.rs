@@ -99,6 +99,13 @@ pub enum CommandError {
     NoProto,
     /// The memory limit is reached.
     OutOfMemory,
+    /// Nothing was changed yet, and so many bytes are needed: dispatch makes room and tries again, or refuses.
+    NeedsMemory {
+        /// Bytes beyond those of the request.
+        bytes: usize,
+    },
+    /// The reply would be larger than a reply may be.
+    ReplyTooBig,
     /// The keys are owned by several nodes.
     CrossSlot,
     /// EXEC after a command that could not be queued.
@@ -140,7 +147,7 @@ impl CommandError {
             Self::NoAuth | Self::NoAuthHello => ErrorCode::NoAuth,
             Self::WrongPass => ErrorCode::WrongPass,
             Self::NoProto => ErrorCode::NoProto,
-            Self::OutOfMemory => ErrorCode::Oom,
+            Self::OutOfMemory | Self::NeedsMemory { .. } => ErrorCode::Oom,
             Self::CrossSlot => ErrorCode::CrossSlot,
             Self::ExecAborted => ErrorCode::ExecAbort,
             _ => ErrorCode::Err,
@@ -208,7 +215,10 @@ impl CommandError {
                  Are you sure your configuration is correct?"
             }
             Self::NoProto => "unsupported protocol version",
-            Self::OutOfMemory => "command not allowed when used memory > 'maxmemory'.",
+            Self::ReplyTooBig => "the reply would be larger than max-reply allows: ask for less at once",
+            Self::OutOfMemory | Self::NeedsMemory { .. } => {
+                "command not allowed when used memory > 'maxmemory'."
+            }
             Self::CrossSlot => "Keys in request don't hash to the same slot",
             Self::ExecAborted => "Transaction discarded because of previous errors.",
             Self::Plain(sentence) => sentence,

@@ -173,6 +173,7 @@ fn copy(cx: &mut WriteCx<'_, '_>, mut args: Args<'_>, out: &mut Out<'_>) -> Outc
     }
     let may_copy = replace || !in_database(&mut cx.keys, target, |keys| keys.contains(to));
     let source = cx.keys.get(from).filter(|_| may_copy);
+    cx.reserve(source.map_or(0, |item| item.heap_bytes(to.len())))?;
     let copied = source.map(|item| Detached { value: item.value.clone(), deadline: item.deadline() });
     out.integer(i64::from(copied.is_some()));
     if let Some(copied) = copied {

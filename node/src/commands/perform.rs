@@ -87,7 +87,7 @@ impl Performer<'_> {
         let mark = out.mark();
         let outcome = match request.spec.run {
             Run::Read(_) => self.perform_on_keys(request, session, Access::Read, out),
-            Run::Write(_) => self.perform_on_keys(request, session, Access::Write, out),
+            Run::Write(_) => self.perform_write(request, session, out),
             Run::Walk(handler) => {
                 let keys = Walker::new(self.store, session.database, self.now);
                 handler(&mut WalkCx { keys, random: self.random }, request.args(), out)
@@ -96,10 +96,27 @@ impl Performer<'_> {
             Run::Exec => self.perform_exec(session, out),
             Run::Container(_) => Err(CommandError::Syntax),
         };
+        let outcome = if out.has_overflowed() { Err(CommandError::ReplyTooBig) } else { outcome };
         if outcome.is_err() {
             out.rewind(mark);
         }
         outcome
+    }
+
+    /// Carries out a write. One that turns out to need more memory than its request lets go of its partitions, so that
+    /// room can be made, and is tried again.
+    fn perform_write(&mut self, request: &Request<'_>, session: &Session, out: &mut Out<'_>) -> Outcome {
+        let mark = out.mark();
+        for _ in 0..ROOM_TRIES_MAX {
+            match self.perform_on_keys(request, session, Access::Write, out) {
+                Err(CommandError::NeedsMemory { bytes }) => {
+                    out.rewind(mark);
+                    self.store.make_room(bytes, self.now, self.random)?;
+                }
+                outcome => return outcome,
+            }
+        }
+        Err(CommandError::OutOfMemory)
     }
 
     fn perform_on_keys(
@@ -125,6 +142,7 @@ impl Performer<'_> {
         out: &mut Out<'_>,
     ) -> Outcome {
         keyspace.set_touch(!session.no_touch && !request.spec.flags.has(Flags::NO_TOUCH));
+        keyspace.set_counting(request.spec.reads() || request.spec.flags.has(Flags::LOOKUP));
         match request.spec.run {
             Run::Read(handler) => {
                 handler(&mut ReadCx { keys: keyspace, random: self.random }, request.args(), out)
@@ -249,3 +267,6 @@ fn partitions_of(queue: &Queue) -> PartitionSet {
     }
     partitions
 }
+
+/// Times that a write is tried while others take the room that was made for it.
+const ROOM_TRIES_MAX: usize = 4;

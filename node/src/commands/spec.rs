@@ -128,6 +128,8 @@ impl Flags {
     pub const MAY_WRITE: Self = Self(1 << 9);
     /// Carried out even while all commands are paused (CLIENT PAUSE).
     pub const UNPAUSED: Self = Self(1 << 10);
+    /// Counts hits and misses although it writes: what it gives back is the value.
+    pub const LOOKUP: Self = Self(1 << 12);
     /// Not allowed from scripts.
     pub const NO_SCRIPT: Self = Self(1 << 11);
 

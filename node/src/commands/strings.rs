@@ -234,6 +234,7 @@ fn setrange(cx: &mut WriteCx<'_, '_>, mut args: Args<'_>, out: &mut Out<'_>) -> 
         return Ok(());
     }
     allow_length(cx, offset, bytes.len())?;
+    cx.reserve(offset.saturating_sub(length))?;
     out.count(cx.keys.patch(key, offset, bytes)?);
     Ok(())
 }

@@ -72,6 +72,9 @@ const _: () = check(ROWS);
 /// Keys that a connection watches at most.
 const WATCHED_KEYS_MAX: usize = 65_536;
 
+/// Bytes of those keys.
+const WATCHED_BYTES_MAX: usize = 4 << 20;
+
 fn multi(cx: &mut SessionCx<'_>, args: Args<'_>, out: &mut Out<'_>) -> Outcome {
     args.end()?;
     if cx.session.transaction.queue.is_some() {
@@ -99,6 +102,15 @@ fn watch(cx: &mut SessionCx<'_>, args: Args<'_>, out: &mut Out<'_>) -> Outcome {
     }
     if transaction.watched.len() + args.len() > WATCHED_KEYS_MAX {
         return Err(CommandError::Limit { what: "a connection watches at most 65536 keys" });
+    }
+    let bytes: usize = transaction
+        .watched
+        .iter()
+        .map(|watched| watched.key().len())
+        .chain(args.rest().map(<[u8]>::len))
+        .sum();
+    if bytes > WATCHED_BYTES_MAX {
+        return Err(CommandError::Limit { what: "the keys that a connection watches take at most 4 MiB" });
     }
     for key in args.rest() {
         transaction.watched.push(cx.store.watch(cx.session.database, key, &transaction.watch, cx.now));

@@ -178,6 +178,17 @@ pub const ROWS: &[Row] = &[
         show: |config| config.value_bytes_max.to_string(),
     },
     Row {
+        name: "max-reply",
+        redis: None,
+        value: "BYTES",
+        default: "1gb",
+        help: "Largest reply to one request; a command that would give more is answered with an error",
+        live: true,
+        secret: false,
+        parse: |config, text| put_bytes(&mut config.reply_bytes_max, text, VALUE_BYTES_MIN, usize::MAX >> 1),
+        show: |config| config.reply_bytes_max.to_string(),
+    },
+    Row {
         name: "max-key",
         redis: None,
         value: "BYTES",

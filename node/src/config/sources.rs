@@ -107,6 +107,7 @@ impl Config {
             idle_seconds_max: 0,
             frame_seconds_max: 0,
             value_bytes_max: 0,
+            reply_bytes_max: 0,
             key_bytes_max: 0,
             slow_us_min: 0,
             slow_entries_max: 0,

@@ -107,7 +107,9 @@ fn memory(
     now: Millis,
     random: &mut Rng,
 ) -> Result<(), CommandError> {
+    let queued = session.transaction.queue.is_some() && !request.spec.flags.has(Flags::NOT_QUEUED);
     let needed = match request.spec.run {
+        _ if queued => request.frame.len(),
         Run::Write(_) if request.spec.flags.has(Flags::DENY_OOM) => request.frame.len(),
         Run::Exec => session.transaction.queue.as_ref().map_or(0, |queue| queue.bytes),
         _ => return Ok(()),

@@ -41,6 +41,7 @@ impl Reader {
         replies: &mut Vec<u8>,
     ) -> (usize, Step) {
         let full = request_limits(dispatch.shared.tunables.value_bytes_max());
+        let reply_bytes_max = REPLY_BYTES_SOFT_MAX + dispatch.shared.tunables.reply_bytes_max();
         let mut consumed = 0;
         for _ in 0..COMMANDS_PER_TURN {
             let limits = if session.authenticated { full } else { guest_limits() };
@@ -56,7 +57,7 @@ impl Reader {
             };
             let words = self.parser.arguments();
             if !words.is_empty() {
-                let mut out = Out::new(replies, session.version);
+                let mut out = Out::bounded(replies, session.version, reply_bytes_max);
                 if let Next::Wait(until) = dispatch.request(session, &frame[..length], words, &mut out) {
                     self.held = Some(length);
                     return (consumed, Step::Wait(until));

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU64, AtomicUsize, Ordering};
 
 use larder_proto::resp::Version;
 use larder_proto::time::Millis;
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use crate::commands::ports::ClientInfo;
 use crate::commands::session::Session;
@@ -37,8 +37,8 @@ pub(super) struct Card {
     last_command: AtomicU16,
     pub(super) input_bytes: AtomicUsize,
     pub(super) output_bytes: AtomicUsize,
-    killed: AtomicBool,
-    kill: Notify,
+    /// Set by CLIENT KILL; the connection waits for it wherever it waits.
+    kill: CancellationToken,
     /// Written after commands that change the session.
     told: Mutex<Told>,
 }
@@ -119,8 +119,7 @@ impl Card {
             last_command: AtomicU16::new(CommandId::MAX),
             input_bytes: AtomicUsize::new(0),
             output_bytes: AtomicUsize::new(0),
-            killed: AtomicBool::new(false),
-            kill: Notify::new(),
+            kill: CancellationToken::new(),
             told: Mutex::new(Told { protocol: 2, queued: -1, flags: "N".into(), ..Told::default() }),
         }
     }
@@ -155,19 +154,16 @@ impl Card {
     }
 
     pub(super) fn kill(&self) {
-        self.killed.store(true, Ordering::Release);
-        self.kill.notify_one();
+        self.kill.cancel();
     }
 
     pub(super) fn is_killed(&self) -> bool {
-        self.killed.load(Ordering::Acquire)
+        self.kill.is_cancelled()
     }
 
     /// Ends once the connection is to be closed.
     pub(super) async fn killed(&self) {
-        if !self.is_killed() {
-            self.kill.notified().await;
-        }
+        self.kill.cancelled().await;
     }
 
     pub(super) fn describe(&self, commands: &Commands, now: Millis) -> ClientInfo {

@@ -293,7 +293,8 @@ impl Connection {
     }
 
     fn count_buffers(&mut self) {
-        let bytes = self.input.capacity() + self.unsent.capacity();
+        let queued = self.session.transaction.queue.as_ref().map_or(0, |queue| queue.bytes);
+        let bytes = self.input.capacity() + self.unsent.capacity() + queued;
         self.worker.shared.store.memory().count_buffers(bytes as i64 - self.counted_bytes as i64);
         self.counted_bytes = bytes;
         self.card.input_bytes.store(self.input.len(), Ordering::Relaxed);

@@ -131,6 +131,9 @@ impl<'d> Dispatch<'d> {
         let ended_ns = self.shared.clock.monotonic_ns();
         let took_ns = ended_ns.saturating_sub(self.ended_ns);
         self.ended_ns = ended_ns;
+        if took_ns > NOW_STALE_NS {
+            self.now = self.shared.clock.now();
+        }
         self.last_command = Some(request.id);
         self.session_changed |= matches!(request.spec.run, Run::Session(_) | Run::Exec);
         self.statistics.count_call(request.id, took_ns, outcome.is_err());
@@ -236,3 +239,6 @@ fn kept_words(request: &Request<'_>) -> Vec<Vec<u8>> {
 
 /// First words of requests that a browser sends.
 const HTTP_WORDS: [&[u8]; 2] = [b"post", b"host:"];
+
+/// A command that took longer than this makes the batch look at the time of day again.
+const NOW_STALE_NS: u64 = 500_000;

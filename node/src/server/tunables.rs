@@ -13,6 +13,8 @@ pub struct Tunables {
     pub frame_seconds_max: AtomicU64,
     /// Bytes of a value, or of any argument.
     pub value_bytes_max: AtomicUsize,
+    /// Bytes of a reply.
+    pub reply_bytes_max: AtomicUsize,
     /// Bytes of a key.
     pub key_bytes_max: AtomicUsize,
     /// Microseconds from which a command counts as slow; negative for never.
@@ -24,6 +26,10 @@ pub struct Tunables {
 impl Tunables {
     pub(super) fn value_bytes_max(&self) -> usize {
         self.value_bytes_max.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn reply_bytes_max(&self) -> usize {
+        self.reply_bytes_max.load(Ordering::Relaxed)
     }
 
     pub(super) fn slow_us_min(&self) -> i64 {

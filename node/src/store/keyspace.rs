@@ -41,6 +41,7 @@ pub struct Keyspace<'s> {
     pub(super) now: Millis,
     pub(super) grown_bytes: i64,
     pub(super) touch: bool,
+    counting: bool,
     lookups: Cell<Lookups>,
 }
 
@@ -56,6 +57,7 @@ impl<'s> Keyspace<'s> {
             now,
             grown_bytes: 0,
             touch: true,
+            counting: true,
             lookups: Cell::default(),
         }
     }
@@ -83,6 +85,13 @@ impl<'s> Keyspace<'s> {
         self.touch = touch;
     }
 
+    /// Whether so many bytes more fit the memory limit.
+    #[must_use]
+    pub fn fits(&self, bytes: usize) -> bool {
+        let used = self.store.memory.used().saturating_add_signed(self.grown_bytes as isize);
+        used.saturating_add(bytes) <= self.store.memory.limit()
+    }
+
     /// Until when hashes stay compact.
     #[must_use]
     pub fn hash_limits(&self) -> HashLimits {
@@ -93,6 +102,11 @@ impl<'s> Keyspace<'s> {
     #[must_use]
     pub fn eviction(&self) -> Eviction {
         self.store.eviction()
+    }
+
+    /// Whether keys that are found or not count as hits and misses, which they do for reads.
+    pub const fn set_counting(&mut self, counting: bool) {
+        self.counting = counting;
     }
 
     /// The item under a key, if it is there and its deadline has not passed.
@@ -109,7 +123,9 @@ impl<'s> Keyspace<'s> {
             }
             None => lookups.misses += 1,
         }
-        self.lookups.set(lookups);
+        if self.counting {
+            self.lookups.set(lookups);
+        }
         found
     }
 

@@ -19,12 +19,27 @@ pub enum Version {
 pub struct Out<'a> {
     buffer: &'a mut Vec<u8>,
     version: Version,
+    /// Length of the buffer that bulk strings may reach.
+    length_max: usize,
+    overflowed: bool,
 }
 
 impl<'a> Out<'a> {
     /// Writes to the end of `buffer`.
     pub const fn new(buffer: &'a mut Vec<u8>, version: Version) -> Self {
-        Self { buffer, version }
+        Self { buffer, version, length_max: usize::MAX, overflowed: false }
+    }
+
+    /// Writes to the end of `buffer`, as long as it stays within `length_max` bytes: a bulk string beyond that is left
+    /// out, and [`Out::has_overflowed`] tells so.
+    pub const fn bounded(buffer: &'a mut Vec<u8>, version: Version, length_max: usize) -> Self {
+        Self { buffer, version, length_max, overflowed: false }
+    }
+
+    /// Whether a bulk string was left out because the reply would have become too large. The reply is of no use then.
+    #[must_use]
+    pub const fn has_overflowed(&self) -> bool {
+        self.overflowed
     }
 
     /// The version that is written.
@@ -47,6 +62,7 @@ impl<'a> Out<'a> {
     /// Takes back what was written since the mark.
     pub fn rewind(&mut self, mark: usize) {
         self.buffer.truncate(mark);
+        self.overflowed = false;
     }
 
     /// `+OK`.
@@ -85,6 +101,10 @@ impl<'a> Out<'a> {
     /// A bulk string.
     #[inline]
     pub fn bulk(&mut self, bytes: &[u8]) {
+        if bytes.len() > self.length_max.saturating_sub(self.buffer.len()) {
+            self.overflowed = true;
+            return;
+        }
         self.buffer.reserve(bytes.len() + HEADER_BYTES_MAX);
         self.number(b'$', bytes.len() as i64);
         self.buffer.extend_from_slice(bytes);
@@ -281,6 +301,19 @@ mod tests {
         for value in [0, 9, 10, -1, 99, 1_000, i64::MAX, i64::MIN] {
             assert_eq!(both(|out| out.integer(value)), same(&format!(":{value}\r\n")));
         }
+    }
+
+    #[test]
+    fn a_reply_beyond_its_bound_takes_no_memory() {
+        let mut buffer = Vec::new();
+        let mut out = Out::bounded(&mut buffer, Version::Resp2, 10);
+        out.bulk(b"ab");
+        assert!(!out.has_overflowed());
+        out.bulk(b"abc");
+        assert!(out.has_overflowed());
+        out.rewind(0);
+        assert!(!out.has_overflowed());
+        assert!(buffer.is_empty());
     }
 
     #[test]

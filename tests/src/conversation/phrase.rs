@@ -2,7 +2,7 @@
 //! placeholder filled with something that may or may not be right. Drawing the numbers is left to the test.
 
 use larder_node::commands::spec::{Run, Spec};
-use larder_node::commands::table::Commands;
+use larder_node::commands::table::{Commands, Row};
 
 /// A command to be said. Smaller numbers make simpler commands, so that shrinking leads to something readable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,10 +19,11 @@ pub type Said = (Vec<String>, &'static Spec);
 /// The commands and subcommands of the table that are said: full names, split into words.
 #[must_use]
 pub fn commands_that_can_be_said(table: &Commands) -> Vec<Said> {
-    let sayable = |row: &&larder_node::commands::table::Row| {
-        !matches!(row.spec.run, Run::Container(_)) && !row.full_name.ends_with(')')
+    let sayable = |row: &&Row| !matches!(row.spec.run, Run::Container(_));
+    // What a container does when it stands alone is a row whose own name is in brackets.
+    let words = |name: &str| -> Vec<String> {
+        name.split('|').filter(|word| !word.starts_with('(')).map(str::to_ascii_uppercase).collect()
     };
-    let words = |name: &str| name.split('|').map(str::to_ascii_uppercase).collect();
     table.rows().iter().filter(sayable).map(|row| (words(&row.full_name), row.spec)).collect()
 }
 
