@@ -1,5 +1,5 @@
-//! Server processes for tests: a Redis or a Larder node on free ports of 127.0.0.1, in a directory of its own,
-//! ready when `start` returns and gone when the handle is dropped. What is said to them is left to `wire`.
+//! Processes for tests: any program in a directory of its own, and a Redis or a Larder node on free ports of
+//! 127.0.0.1, ready when `start` returns and gone when the handle is dropped. What is said to them is left to `wire`.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -30,33 +30,44 @@ impl fmt::Display for Peer {
     }
 }
 
-/// A running server; dropping it kills the process and removes its directory.
+/// A running program; dropping it kills the process and removes its directory.
 #[derive(Debug)]
-pub struct Server {
+pub struct Process {
     child: Child,
-    port: u16,
     directory: PathBuf,
 }
 
-impl Server {
-    /// Starts a server with `flags` after the usual ones and waits until it answers.
+impl Process {
+    /// Starts a program in a new directory; what it prints is kept. Wait until it is ready with
+    /// [`Process::wait_until`].
     ///
     /// # Errors
-    /// A sentence that says what is missing or what the process printed last.
-    pub fn start(peer: Peer, flags: &[String]) -> Result<Self, String> {
-        let mut failure = String::new();
-        for _ in 0..START_ATTEMPTS {
-            match Self::attempt(peer, flags)? {
-                Ok(server) => return Ok(server),
-                Err(text) => failure = text,
+    /// When it cannot be run; `advice` says what to do then.
+    pub fn start(mut command: Command, advice: &str) -> Result<Self, String> {
+        let program = command.get_program().to_string_lossy().into_owned();
+        let directory = new_directory().map_err(|error| format!("no directory for {program}: {error}"))?;
+        let log = || File::options().create(true).append(true).open(directory.join(OUTPUT));
+        let spawned = log().and_then(|out| {
+            let err = log()?;
+            command.current_dir(&directory).stdin(Stdio::null()).stdout(out).stderr(err).spawn()
+        });
+        match spawned {
+            Ok(child) => Ok(Self { child, directory }),
+            Err(error) => {
+                // The directory is empty but for the log.
+                let _ = fs::remove_dir_all(&directory);
+                Err(format!("{program} cannot be run ({error}): {advice}"))
             }
         }
-        Err(failure)
     }
 
-    /// The port for ordinary clients.
-    pub fn port(&self) -> u16 {
-        self.port
+    /// Looks until `ready` sees something; nothing if the process ends or the time is up before.
+    pub fn wait_until<T>(&mut self, time: Duration, mut ready: impl FnMut(&Self) -> Option<T>) -> Option<T> {
+        let seen = Deadline::after(time).poll(|| match self.child.try_wait() {
+            Ok(None) => ready(self).map(Some),
+            _ => Some(None),
+        });
+        seen.flatten()
     }
 
     /// The process id.
@@ -66,7 +77,8 @@ impl Server {
 
     /// What the process printed so far.
     pub fn output(&self) -> String {
-        read_output(&self.directory)
+        let bytes = fs::read(self.directory.join(OUTPUT)).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// Sends a signal, named without `SIG`.
@@ -81,68 +93,113 @@ impl Server {
         status.success().then_some(()).ok_or_else(|| format!("kill -s {name} failed"))
     }
 
+    /// Kills the process as `kill -9` does; it is gone when this returns.
+    pub fn kill(&mut self) {
+        // Failures mean that the process has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     /// Waits for the process to end by itself; nothing if it still runs at the deadline.
     pub fn wait_for_exit(&mut self, deadline: Deadline) -> Option<ExitStatus> {
         deadline.poll(|| self.child.try_wait().ok().flatten())
     }
+}
 
-    /// One attempt. The outer error is final, the inner one may be a port that somebody else took meanwhile.
-    fn attempt(peer: Peer, flags: &[String]) -> Result<Result<Self, String>, String> {
-        let port = free_ports().ok_or("no block of free ports on 127.0.0.1")?;
-        let directory = new_directory().map_err(|error| format!("no directory for {peer}: {error}"))?;
-        let log = || File::options().create(true).append(true).open(directory.join(OUTPUT));
-        let spawned = log().and_then(|out| {
-            let err = log()?;
-            command(peer, port)
-                .args(flags)
-                .current_dir(&directory)
-                .stdin(Stdio::null())
-                .stdout(out)
-                .stderr(err)
-                .spawn()
-        });
-        let child = spawned.map_err(|error| {
-            // Best effort: an empty directory is all that stays.
-            let _ = fs::remove_dir_all(&directory);
-            missing(peer, &error)
-        })?;
-        let mut server = Self { child, port, directory };
-        Ok(if server.wait_until_ready() {
-            Ok(server)
-        } else {
-            Err(format!("{peer} on port {port} did not answer PING; it printed:\n{}", server.output()))
-        })
-    }
-
-    fn wait_until_ready(&mut self) -> bool {
-        let answered = Deadline::after(START_TIME_MAX).poll(|| {
-            if self.child.try_wait().ok().flatten().is_some() {
-                return Some(false);
-            }
-            let mut connection = Connection::open(self.port).ok()?;
-            connection.send(&["PING"]).ok()?;
-            // Any complete reply will do: with a password it is an error.
-            connection.read(Duration::from_secs(1)).ok().map(|_| true)
-        });
-        answered == Some(true)
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+        let _ = fs::remove_dir_all(&self.directory);
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        // Failures mean that the process has ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = fs::remove_dir_all(&self.directory);
+/// A running server; dropping it kills the process and removes its directory.
+#[derive(Debug)]
+pub struct Server {
+    process: Process,
+    peer: Peer,
+    flags: Vec<String>,
+    port: u16,
+}
+
+impl Server {
+    /// Starts a server with `flags` after the usual ones and waits until it answers.
+    ///
+    /// # Errors
+    /// A sentence that says what is missing or what the process printed last.
+    pub fn start(peer: Peer, flags: &[String]) -> Result<Self, String> {
+        let mut failure = String::new();
+        for _ in 0..START_ATTEMPTS {
+            let port = free_ports().ok_or("no block of free ports on 127.0.0.1")?;
+            // Somebody else may have taken the port meanwhile.
+            match start_ready(peer, port, flags)? {
+                Ok(process) => return Ok(Self { process, peer, flags: flags.to_vec(), port }),
+                Err(text) => failure = text,
+            }
+        }
+        Err(failure)
+    }
+
+    /// Kills the process, as `kill -9` does. The port stays this server's for [`Server::start_again`].
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts the server again, empty, on the same port and with the same flags; kills it first if it still runs.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn start_again(&mut self) -> Result<(), String> {
+        self.kill();
+        self.process = start_ready(self.peer, self.port, &self.flags)??;
+        Ok(())
+    }
+
+    /// The port for ordinary clients.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// `HOST:PORT`, as clients are configured with.
+    pub fn address(&self) -> String {
+        format!("{}:{}", Ipv4Addr::LOCALHOST, self.port)
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// What the process printed so far.
+    pub fn output(&self) -> String {
+        self.process.output()
+    }
+
+    /// Sends a signal, named without `SIG`.
+    ///
+    /// # Errors
+    /// When `kill` cannot be run or refuses.
+    pub fn signal(&self, name: &str) -> Result<(), String> {
+        self.process.signal(name)
+    }
+
+    /// Waits for the process to end by itself; nothing if it still runs at the deadline.
+    pub fn wait_for_exit(&mut self, deadline: Deadline) -> Option<ExitStatus> {
+        self.process.wait_for_exit(deadline)
     }
 }
 
 /// Where the `larder` binary of the running test's profile lies.
 pub fn larder_path() -> PathBuf {
+    built("larder")
+}
+
+/// Where the build of the running test's profile puts this file: `larder`, `examples/gateway`.
+pub fn built(file: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap_or_default();
-    // target/<profile>/deps/<test> → target/<profile>/larder
+    // target/<profile>/deps/<test> → target/<profile>/<file>
     let profile = test.parent().and_then(Path::parent).map(Path::to_path_buf).unwrap_or_default();
-    profile.join("larder")
+    profile.join(file)
 }
 
 /// The first of four neighbouring free ports: a node uses P, P+1, P+2 and P+3. They lie below the range from which
@@ -157,6 +214,31 @@ pub fn free_ports() -> Option<u16> {
             (0..PORTS).map(|step| TcpListener::bind((Ipv4Addr::LOCALHOST, port + step)).ok()).collect();
         held.map(|_| port)
     })
+}
+
+/// One attempt. The outer error is final, the inner one may be a port that somebody else took.
+fn start_ready(peer: Peer, port: u16, flags: &[String]) -> Result<Result<Process, String>, String> {
+    let mut command = command(peer, port);
+    command.args(flags);
+    let mut process = Process::start(command, advice(peer))?;
+    Ok(match process.wait_until(START_TIME_MAX, |_| answers(port)) {
+        Some(()) => Ok(process),
+        None => Err(format!("{peer} on port {port} did not answer PING; it printed:\n{}", process.output())),
+    })
+}
+
+fn answers(port: u16) -> Option<()> {
+    let mut connection = Connection::open(port).ok()?;
+    connection.send(&["PING"]).ok()?;
+    // Any complete reply will do: with a password it is an error.
+    connection.read(Duration::from_secs(1)).ok().map(|_| ())
+}
+
+fn advice(peer: Peer) -> &'static str {
+    match peer {
+        Peer::Redis => "tests/run installs it",
+        Peer::Larder => "cargo build -p larder-node",
+    }
 }
 
 fn command(peer: Peer, port: u16) -> Command {
@@ -175,26 +257,12 @@ fn command(peer: Peer, port: u16) -> Command {
     }
 }
 
-fn missing(peer: Peer, error: &std::io::Error) -> String {
-    match peer {
-        Peer::Redis => format!("redis-server cannot be run ({error}): tests/run installs it"),
-        Peer::Larder => {
-            format!("{} cannot be run ({error}): cargo build -p larder-node", larder_path().display())
-        }
-    }
-}
-
 fn new_directory() -> std::io::Result<PathBuf> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let name = format!("larder-tests-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let directory = std::env::temp_dir().join(name);
     fs::create_dir_all(&directory)?;
     Ok(directory)
-}
-
-fn read_output(directory: &Path) -> String {
-    let bytes = fs::read(directory.join(OUTPUT)).unwrap_or_default();
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 const OUTPUT: &str = "output.log";

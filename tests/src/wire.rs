@@ -135,6 +135,15 @@ impl Connection {
     }
 }
 
+/// Sends one command on a connection of its own and gives its reply.
+///
+/// # Errors
+/// A sentence that says why there is none.
+pub fn ask<A: AsRef<[u8]>>(port: u16, arguments: &[A]) -> Result<Node, String> {
+    let mut connection = Connection::open(port).map_err(|error| format!("port {port}: {error}"))?;
+    connection.call(arguments).map_err(|error| format!("port {port}: {error}"))
+}
+
 /// A command as an array of bulk strings.
 pub fn encode<A: AsRef<[u8]>>(arguments: &[A]) -> Vec<u8> {
     let mut bytes = format!("*{}\r\n", arguments.len()).into_bytes();

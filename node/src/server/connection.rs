@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use larder_proto::resp::Out;
 use larder_proto::time::Millis;
-use tokio::io::{AsyncRead, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -241,28 +241,42 @@ impl Connection {
         Ok(())
     }
 
-    /// Answers what has arrived already, then closes.
+    /// Answers what is in flight, until the client sends nothing for a moment, then closes.
     async fn finish(&mut self) -> io::Result<()> {
         for _ in 0..LAST_READS_MAX {
-            let Some(step) = poll_fn(|cx| match self.poll_input(cx) {
-                Poll::Ready(Ok(step)) => Poll::Ready(Some(step)),
-                Poll::Ready(Err(_)) | Poll::Pending => Poll::Ready(None),
-            })
-            .await
-            else {
-                break;
-            };
+            let input = poll_fn(|cx| self.poll_input(cx));
+            let Ok(Ok(mut step)) = timeout(LAST_READ_TIME, input).await else { break };
             self.send().await?;
-            if matches!(step, Step::Close | Step::Wait(_)) {
+            while step == Step::Yield {
+                step = self.run_input();
+                self.send().await?;
+            }
+            if !matches!(step, Step::Read { .. }) {
                 break;
             }
         }
         self.close().await
     }
 
+    /// Sends what is left and says that it was the last. Bytes that still come are read and dropped for a moment: a
+    /// socket that is closed with unread bytes is reset, and the client could lose its last replies.
     async fn close(&mut self) -> io::Result<()> {
         self.send().await?;
-        tokio::io::AsyncWriteExt::shutdown(&mut self.stream).await
+        AsyncWriteExt::shutdown(&mut self.stream).await?;
+        let worker = Rc::clone(&self.worker);
+        let mut dropped = async || {
+            poll_fn(|cx| {
+                let mut scratch = worker.scratch.borrow_mut();
+                let mut buffer = ReadBuf::new(&mut scratch);
+                ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+                Poll::Ready(io::Result::Ok(buffer.filled().len()))
+            })
+            .await
+        };
+        for _ in 0..LAST_READS_MAX {
+            let Ok(Ok(1..)) = timeout(LAST_READ_TIME, dropped()).await else { break };
+        }
+        Ok(())
     }
 
     /// Closes a connection that was idle, or sent half a request, for too long.
@@ -323,5 +337,9 @@ fn late() -> io::Error {
     io::ErrorKind::TimedOut.into()
 }
 
-/// Reads of a connection when the node stops: enough for what a client had sent, and an end for one that never stops.
+/// How long nothing has to come from a client for its connection to be done with: longer than TCP waits before it sends
+/// again what was dropped at a full window (200 ms).
+const LAST_READ_TIME: Duration = Duration::from_millis(300);
+
+/// Reads of a connection that ends: enough for what a client had sent, and an end for one that never stops.
 const LAST_READS_MAX: usize = 1_024;
