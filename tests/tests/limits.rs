@@ -171,7 +171,8 @@ fn a_client_that_takes_no_replies_costs_little_and_is_given_up() {
         (info(&mut user, "connected_clients") == 1).then_some(())
     });
     assert!(given_up.is_some(), "the silent client is closed");
-    assert!(peak < before + (8 << 20), "{peak} bytes of buffers");
+    // 32 MiB may wait for a client that sends before it reads.
+    assert!(peak < before + (40 << 20), "{peak} bytes of buffers");
 }
 
 #[test]

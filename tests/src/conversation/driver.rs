@@ -269,9 +269,8 @@ const START_MS: u64 = 1_700_000_000_000;
 /// Small enough that a conversation can reach it.
 const VALUE_BYTES_MAX: usize = 1 << 20;
 
-/// By how much memory may pass what room was made for: the spare room of a string that is written to, at most 1 MiB,
-/// and the growth of the tables of the partitions touched.
-const SLACK_BYTES: usize = (1 << 20) + 16 * 1024;
+/// By how much memory may pass what room was made for: tables that grow, headers of blocks.
+const SLACK_BYTES: usize = 16 * 1024;
 
 const LIMITS: Limits = Limits {
     arguments_max: 1_024,
