@@ -5,19 +5,15 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use larder_tests::asking::larder;
 use larder_tests::clock::{Deadline, now};
-use larder_tests::process::{Peer, Server, free_ports, larder_path};
+use larder_tests::process::{free_ports, larder_path};
 use larder_tests::wire::Connection;
 
 const SOON: Duration = Duration::from_secs(10);
 
 fn run(arguments: &[&str]) -> Output {
     Command::new(larder_path()).args(arguments).output().expect("larder can be run")
-}
-
-fn larder(flags: &[&str]) -> Server {
-    let flags: Vec<String> = flags.iter().map(|&flag| flag.to_owned()).collect();
-    Server::start(Peer::Larder, &flags).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn get(port: u16, path: &str) -> String {
