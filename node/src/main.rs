@@ -17,6 +17,9 @@ fn main() -> ExitCode {
         Ok(invocation) => invocation,
         Err(error) => return fail(&error.to_string()),
     };
+    for warning in &invocation.warnings {
+        let _ = writeln!(io::stderr(), "larder: warning: {warning}");
+    }
     let outcome = match invocation.verb {
         Verb::Node => run_node(invocation.config),
         Verb::CheckConfig => show(&invocation.config.to_toml()),

@@ -18,6 +18,8 @@ pub struct Invocation {
     pub verb: Verb,
     /// The settings.
     pub config: Config,
+    /// What is probably a mistake, but none that keeps a node from running.
+    pub warnings: Vec<String>,
 }
 
 /// What to do.
@@ -88,7 +90,8 @@ pub fn load(matches: &ArgMatches) -> Result<Invocation, ConfigError> {
         (row.parse)(&mut config, text).map_err(|error| told(row.name, &from, &error))?;
     }
     config.agree()?;
-    Ok(Invocation { verb, config })
+    let variables = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    Ok(Invocation { verb, config, warnings: unknown_variables(variables) })
 }
 
 impl Config {
@@ -158,6 +161,13 @@ fn variable(name: &str) -> String {
     format!("LARDER_{}", name.to_ascii_uppercase().replace('-', "_"))
 }
 
+/// A sentence for each variable that looks like a setting and is none.
+fn unknown_variables(variables: impl Iterator<Item = String>) -> Vec<String> {
+    let known = |name: &str| name == "LARDER_CONFIG" || ROWS.iter().any(|row| variable(row.name) == name);
+    let unknown = variables.filter(|name| name.starts_with("LARDER_") && !known(name));
+    unknown.map(|name| format!("the variable {name} is no setting; see larder --help")).collect()
+}
+
 fn told(name: &str, from: &str, error: &str) -> ConfigError {
     ConfigError(format!("{name} (from {from}): {error}"))
 }
@@ -173,7 +183,7 @@ mod tests {
 
     #[test]
     fn defaults_are_those_of_a_local_node() {
-        let Invocation { verb, config } = invoke(&["larder"]).unwrap();
+        let Invocation { verb, config, .. } = invoke(&["larder"]).unwrap();
         assert_eq!((verb, config.port, config.threads > 0), (Verb::Node, 6379, true));
         assert!(config.bind.is_loopback() && config.memory_bytes_max > 1 << 20);
     }
@@ -184,6 +194,14 @@ mod tests {
         assert!(error.contains("LARDER_REQUIRE_PASSWORD"), "{error}");
         assert!(invoke(&["larder", "--bind", "0.0.0.0", "--require-password", "x"]).is_ok());
         assert!(invoke(&["larder", "node", "--bind", "::1"]).is_ok());
+    }
+
+    #[test]
+    fn a_mistyped_variable_is_told() {
+        let variables =
+            ["LARDER_MAX_MEMROY", "LARDER_MAX_MEMORY", "LARDER_CONFIG", "PATH"].map(str::to_owned);
+        let told = unknown_variables(variables.into_iter());
+        assert_eq!(told, ["the variable LARDER_MAX_MEMROY is no setting; see larder --help"]);
     }
 
     #[test]

@@ -26,15 +26,30 @@ fn wrong_bytes(text: &str) -> String {
 
 /// Memory that this process may use: that of its cgroup, or else of the machine, in bytes.
 pub(super) fn machine_memory_bytes() -> usize {
-    let cgroup = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]
-        .iter()
-        .filter_map(|path| std::fs::read_to_string(path).ok()?.trim().parse::<usize>().ok())
-        .min();
+    let own = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let files = cgroup_files(&own).into_iter();
+    let cgroup =
+        files.filter_map(|path| std::fs::read_to_string(path).ok()?.trim().parse::<usize>().ok()).min();
     let machine = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| total_of_meminfo(&text));
     match (cgroup, machine) {
         (Some(cgroup), Some(machine)) => cgroup.min(machine),
         (Some(only), None) | (None, Some(only)) => only,
         (None, None) => MEMORY_BYTES_ASSUMED,
+    }
+}
+
+/// Where the memory limits of this process' cgroup stand: its own and those of the groups around it.
+fn cgroup_files(own: &str) -> Vec<String> {
+    let path = own.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/");
+    let mut files = vec!["/sys/fs/cgroup/memory/memory.limit_in_bytes".to_owned()];
+    let mut group = path.trim_matches('/');
+    loop {
+        let inside = if group.is_empty() { String::new() } else { format!("/{group}") };
+        files.push(format!("/sys/fs/cgroup{inside}/memory.max"));
+        if group.is_empty() {
+            return files;
+        }
+        group = group.rsplit_once('/').map_or("", |(outer, _)| outer);
     }
 }
 
@@ -77,6 +92,19 @@ mod tests {
         for wrong in ["", "mb", "1tb", "-1", "60%", "1.5gb", "99999999999999999999", "17179869184gb"] {
             assert!(parse_bytes(wrong, None).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn limits_of_outer_groups_count_too() {
+        assert_eq!(
+            cgroup_files("0::/system.slice/larder.service\n")[1..],
+            [
+                "/sys/fs/cgroup/system.slice/larder.service/memory.max",
+                "/sys/fs/cgroup/system.slice/memory.max",
+                "/sys/fs/cgroup/memory.max"
+            ]
+        );
+        assert_eq!(cgroup_files("")[1..], ["/sys/fs/cgroup/memory.max"]);
     }
 
     #[test]

@@ -29,8 +29,8 @@ pub struct Lookups {
 
 /// Some partitions, locked together, seen as one database at one moment.
 ///
-/// The memory that a request freed or took is counted, and large values it removed are dropped, after the locks are
-/// gone.
+/// The memory that a request freed or took is counted once, when it ends; large values that it removed are dropped after
+/// the locks are gone.
 pub struct Keyspace<'s> {
     pub(super) store: &'s Store,
     pub(super) held: Held<'s>,
