@@ -12,6 +12,7 @@
 
 use std::future::{pending, poll_fn};
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -244,20 +245,45 @@ impl Connection {
     /// Answers what has arrived already, then closes.
     async fn finish(&mut self) -> io::Result<()> {
         for _ in 0..LAST_READS_MAX {
-            let Some(step) = poll_fn(|cx| match self.poll_input(cx) {
-                Poll::Ready(Ok(step)) => Poll::Ready(Some(step)),
-                Poll::Ready(Err(_)) | Poll::Pending => Poll::Ready(None),
-            })
-            .await
-            else {
-                break;
-            };
-            self.send().await?;
-            if matches!(step, Step::Close | Step::Wait(_)) {
+            let Some(step) = self.arrived().await else { break };
+            if !self.run_out(step).await? {
                 break;
             }
         }
         self.close().await
+    }
+
+    /// Reads and runs what has arrived already; nothing if that is all, or the client is gone.
+    async fn arrived(&mut self) -> Option<Step> {
+        loop {
+            if let Poll::Ready(step) = poll_fn(|cx| Poll::Ready(self.poll_input(cx))).await {
+                return step.ok();
+            }
+            if !self.has_arrived() {
+                return None;
+            }
+            self.stream.readable().await.ok()?;
+        }
+    }
+
+    /// Whether the system holds bytes of the client. After a read that did not fill its buffer, the runtime takes the
+    /// socket for empty until the system tells it otherwise; here the system is asked.
+    fn has_arrived(&self) -> bool {
+        let mut byte = [MaybeUninit::uninit()];
+        matches!(socket2::SockRef::from(&self.stream).peek(&mut byte), Ok(1..))
+    }
+
+    /// Runs on until more bytes are needed; false if there is nothing to wait for.
+    async fn run_out(&mut self, mut step: Step) -> io::Result<bool> {
+        loop {
+            self.send().await?;
+            match step {
+                Step::Read { .. } => return Ok(true),
+                Step::Close | Step::Wait(_) => return Ok(false),
+                Step::Yield => tokio::task::yield_now().await,
+            }
+            step = self.run_input();
+        }
     }
 
     async fn close(&mut self) -> io::Result<()> {
