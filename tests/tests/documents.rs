@@ -92,6 +92,28 @@ fn what_the_documents_name_exists() {
     }
 }
 
+/// The client's lines are those of its own documentation, which is compiled; the gateway's flags are fields of its own.
+#[test]
+fn the_gateway_part_is_that_of_the_client() {
+    let read =
+        |name: &str| fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let readme = read("README.md");
+    let documented = read("client/src/lib.rs");
+    let block =
+        readme.split("```rust\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block of Rust");
+    assert!(block.lines().count() >= 10);
+    for line in block.lines().filter(|line| !line.is_empty()) {
+        assert!(documented.contains(&format!("//! {line}\n")), "README.md: not in client/src/lib.rs: {line}");
+    }
+    let arguments = read("client/examples/gateway/args.rs");
+    let rows = readme.lines().filter_map(|line| line.strip_prefix("| `--")?.split('`').next());
+    let flags: Vec<String> = rows.map(|flag| flag.replace('-', "_")).collect();
+    assert_eq!(flags.len(), arguments.matches("#[arg(").count(), "a flag is missing in README.md");
+    for flag in flags {
+        assert!(arguments.contains(&format!(") {flag}: ")), "README.md: the gateway has no {flag}");
+    }
+}
+
 /// Compares a page with what it should be, or writes it.
 fn agree(name: &str, wanted: &str) {
     let path = root().join(name);
@@ -292,7 +314,7 @@ A setting is given as a flag, as an environment variable, or as a key of the TOM
 (`LARDER_CONFIG`) names; the key is the flag without its dashes. The flag wins over the variable, the variable over the
 file. `larder check-config` reads them all as the node would, and prints the result with secrets masked.
 
-Bytes are written `67108864`, `64mb` (1,024 each) or `64m` (1,000 each); where a share makes sense, `60%`. CONFIG GET and SET
+Bytes are written `67108864`, `64mb` (units of 1,024) or `64m` (units of 1,000); where a share makes sense, `60%`. CONFIG GET and SET
 know a setting by its Redis name, or by its own where Redis has none; CONFIG SET changes those marked *live*.
 
 | flag | variable | default | Redis name | live | what it sets |

@@ -12,7 +12,6 @@
 
 use std::future::{pending, poll_fn};
 use std::io;
-use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -22,7 +21,7 @@ use std::time::Duration;
 
 use larder_proto::resp::Out;
 use larder_proto::time::Millis;
-use tokio::io::{AsyncRead, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -242,53 +241,42 @@ impl Connection {
         Ok(())
     }
 
-    /// Answers what has arrived already, then closes.
+    /// Answers what is in flight, until the client sends nothing for a moment, then closes.
     async fn finish(&mut self) -> io::Result<()> {
         for _ in 0..LAST_READS_MAX {
-            let Some(step) = self.arrived().await else { break };
-            if !self.run_out(step).await? {
+            let input = poll_fn(|cx| self.poll_input(cx));
+            let Ok(Ok(mut step)) = timeout(LAST_READ_TIME, input).await else { break };
+            self.send().await?;
+            while step == Step::Yield {
+                step = self.run_input();
+                self.send().await?;
+            }
+            if !matches!(step, Step::Read { .. }) {
                 break;
             }
         }
         self.close().await
     }
 
-    /// Reads and runs what has arrived already; nothing if that is all, or the client is gone.
-    async fn arrived(&mut self) -> Option<Step> {
-        loop {
-            if let Poll::Ready(step) = poll_fn(|cx| Poll::Ready(self.poll_input(cx))).await {
-                return step.ok();
-            }
-            if !self.has_arrived() {
-                return None;
-            }
-            self.stream.readable().await.ok()?;
-        }
-    }
-
-    /// Whether the system holds bytes of the client. After a read that did not fill its buffer, the runtime takes the
-    /// socket for empty until the system tells it otherwise; here the system is asked.
-    fn has_arrived(&self) -> bool {
-        let mut byte = [MaybeUninit::uninit()];
-        matches!(socket2::SockRef::from(&self.stream).peek(&mut byte), Ok(1..))
-    }
-
-    /// Runs on until more bytes are needed; false if there is nothing to wait for.
-    async fn run_out(&mut self, mut step: Step) -> io::Result<bool> {
-        loop {
-            self.send().await?;
-            match step {
-                Step::Read { .. } => return Ok(true),
-                Step::Close | Step::Wait(_) => return Ok(false),
-                Step::Yield => tokio::task::yield_now().await,
-            }
-            step = self.run_input();
-        }
-    }
-
+    /// Sends what is left and says that it was the last. Bytes that still come are read and dropped for a moment: a
+    /// socket that is closed with unread bytes is reset, and the client could lose its last replies.
     async fn close(&mut self) -> io::Result<()> {
         self.send().await?;
-        tokio::io::AsyncWriteExt::shutdown(&mut self.stream).await
+        AsyncWriteExt::shutdown(&mut self.stream).await?;
+        let worker = Rc::clone(&self.worker);
+        let mut dropped = async || {
+            poll_fn(|cx| {
+                let mut scratch = worker.scratch.borrow_mut();
+                let mut buffer = ReadBuf::new(&mut scratch);
+                ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+                Poll::Ready(io::Result::Ok(buffer.filled().len()))
+            })
+            .await
+        };
+        for _ in 0..LAST_READS_MAX {
+            let Ok(Ok(1..)) = timeout(LAST_READ_TIME, dropped()).await else { break };
+        }
+        Ok(())
     }
 
     /// Closes a connection that was idle, or sent half a request, for too long.
@@ -349,5 +337,9 @@ fn late() -> io::Error {
     io::ErrorKind::TimedOut.into()
 }
 
-/// Reads of a connection when the node stops: enough for what a client had sent, and an end for one that never stops.
+/// How long nothing has to come from a client for its connection to be done with: longer than TCP waits before it sends
+/// again what was dropped at a full window (200 ms).
+const LAST_READ_TIME: Duration = Duration::from_millis(300);
+
+/// Reads of a connection that ends: enough for what a client had sent, and an end for one that never stops.
 const LAST_READS_MAX: usize = 1_024;
