@@ -1,6 +1,8 @@
 //! Every bound of the node that is not a setting, and what is derived from settings, with the relations between them
 //! asserted. Handed down as values; each part gets its own.
 
+use std::time::Duration;
+
 use larder_proto::resp::Limits as RequestLimits;
 
 /// Bytes that a worker reads from a connection at once.
@@ -9,6 +11,41 @@ pub const READ_BYTES: usize = 64 * 1024;
 /// Bytes of replies that are collected before they are sent, though more requests are at hand. One reply more may
 /// come on top.
 pub const REPLY_BYTES_SOFT_MAX: usize = 256 * 1024;
+
+/// Bytes of replies that wait for a client while its further requests are still run: a client may send a long pipeline
+/// before it reads.
+pub const UNSENT_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// While buffers take more than this part of the memory limit, only the soft limit of replies may wait for a client.
+pub const UNSENT_SHARE: usize = 8;
+
+/// While buffers take more than this part of the memory limit, replies may be no larger than the soft limit.
+pub const REPLY_SHARE: usize = 2;
+
+/// Bytes that a connection takes beside its buffers: task, session, card, sockets' structures of the runtime.
+pub const CONNECTION_BYTES: usize = 2_560;
+
+/// How long nothing has to come from a client for its connection to be done with: longer than TCP waits before it sends
+/// again what was dropped at a full window (200 ms).
+pub const LAST_READ_TIME: Duration = Duration::from_millis(300);
+
+/// Reads of a connection when the node stops: enough for what a client had sent, and an end for one that never stops.
+pub const LAST_READS_MAX: usize = 16_384;
+
+/// How long a closing connection is read from, so that its client sees the last replies.
+pub const LINGER_TIME: Duration = Duration::from_secs(2);
+
+/// A command that took longer than so many nanoseconds makes the batch look at the time of day again.
+pub const NOW_STALE_NS: u64 = 500_000;
+
+/// Keys that a connection watches.
+pub const WATCHED_KEYS_MAX: usize = 65_536;
+
+/// Bytes of those keys.
+pub const WATCHED_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Times that a write is tried while others take the room that was made for it.
+pub const ROOM_TRIES_MAX: usize = 4;
 
 /// Commands of one connection that are run before others of its worker get their turn.
 pub const COMMANDS_PER_TURN: usize = 1_024;
@@ -60,6 +97,8 @@ pub const ADMIN_CONNECTIONS_MAX: usize = 64;
 
 const _: () = assert!(GUEST_BULK_BYTES_MAX < READ_BYTES, "a guest's argument fits one read");
 const _: () = assert!(INLINE_BYTES_MAX <= READ_BYTES, "an inline command fits one read");
+const _: () = assert!(REPLY_BYTES_SOFT_MAX < UNSENT_BYTES_MAX);
+const _: () = assert!(QUEUED_BYTES_MAX <= FRAME_OVERHEAD_BYTES);
 const _: () = assert!(SWEEP_ROUND_MS.is_multiple_of(SWEEP_STEP_MS));
 
 /// What a request may be, given `proto-max-bulk-len`.

@@ -1,6 +1,7 @@
 //! Harness for the end-to-end tests: server processes, a raw connection, transcripts, HTTP. What is tested stands in
 //! `tests/`, what is said in `scripts/`.
 
+pub mod asking;
 pub mod backend;
 pub mod clock;
 pub mod conversation;

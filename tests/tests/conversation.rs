@@ -42,6 +42,11 @@ fn every_request_has_one_reply() {
 }
 
 #[test]
+fn memory_stays_within_its_limit() {
+    run(|steps| hold(steps)?.memory_held());
+}
+
+#[test]
 fn requests_are_the_same_however_they_are_cut() {
     let table = commands::table();
     let said = commands_that_can_be_said(&table);

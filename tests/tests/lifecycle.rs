@@ -5,8 +5,9 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use larder_tests::asking::larder;
 use larder_tests::clock::{Deadline, now};
-use larder_tests::process::{Peer, Server, free_ports, larder_path};
+use larder_tests::process::{free_ports, larder_path};
 use larder_tests::wire::Connection;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -15,14 +16,9 @@ fn run(arguments: &[&str]) -> Output {
     Command::new(larder_path()).args(arguments).output().expect("larder can be run")
 }
 
-fn larder(flags: &[&str]) -> Server {
-    let flags: Vec<String> = flags.iter().map(|&flag| flag.to_owned()).collect();
-    Server::start(Peer::Larder, &flags).unwrap_or_else(|error| panic!("{error}"))
-}
-
 fn get(port: u16, path: &str) -> String {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("the admin port is open");
-    stream.set_read_timeout(Some(SOON)).expect("a time-out can be set");
+    stream.set_read_timeout(Some(SOON * 2)).expect("a time-out can be set");
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).expect("bytes are taken");
     let mut reply = String::new();
@@ -149,6 +145,23 @@ fn health_and_metrics_are_served_and_name_no_key() {
     }
     assert!(!metrics.contains("4711") && !metrics.contains("private"));
     assert!(!server.output().contains("4711"));
+}
+
+#[test]
+fn half_a_request_for_health_does_not_keep_others_from_asking() {
+    let mut server = larder(&[]);
+    let admin = server.port() + 3;
+    let half = |_| {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, admin)).expect("the admin port is open");
+        stream.write_all(b"GET /livez HTTP/1.1\r\n").expect("bytes are taken");
+        stream
+    };
+    let silent: Vec<TcpStream> = (0..100).map(half).collect();
+    assert!(get(admin, "/livez").starts_with("HTTP/1.1 200"));
+    server.signal("TERM").expect("a signal can be sent");
+    let status = server.wait_for_exit(Deadline::after(Duration::from_secs(5))).expect("it ends");
+    assert!(status.success(), "{status}");
+    drop(silent);
 }
 
 #[test]

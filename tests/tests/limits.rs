@@ -2,26 +2,11 @@
 
 use std::time::Duration;
 
+use larder_tests::asking::{info, larder, text};
 use larder_tests::clock::Deadline;
-use larder_tests::process::{Peer, Server};
 use larder_tests::wire::{Connection, ReadError};
 
 const SOON: Duration = Duration::from_secs(10);
-
-fn larder(flags: &[&str]) -> Server {
-    let flags: Vec<String> = flags.iter().map(|&flag| flag.to_owned()).collect();
-    Server::start(Peer::Larder, &flags).unwrap_or_else(|error| panic!("{error}"))
-}
-
-fn text(connection: &mut Connection, words: &[&str]) -> String {
-    connection.call(words).unwrap_or_else(|error| panic!("{words:?}: {error}")).text()
-}
-
-fn info(connection: &mut Connection, field: &str) -> u64 {
-    let info = text(connection, &["INFO", "everything"]);
-    let line = info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
-    line.unwrap_or_else(|| panic!("no {field} in INFO")).trim().parse().expect("a number")
-}
 
 #[test]
 fn one_connection_too_many_is_told_so() {
@@ -171,7 +156,8 @@ fn a_client_that_takes_no_replies_costs_little_and_is_given_up() {
         (info(&mut user, "connected_clients") == 1).then_some(())
     });
     assert!(given_up.is_some(), "the silent client is closed");
-    assert!(peak < before + (8 << 20), "{peak} bytes of buffers");
+    // 32 MiB may wait for a client that sends before it reads.
+    assert!(peak < before + (40 << 20), "{peak} bytes of buffers");
 }
 
 #[test]

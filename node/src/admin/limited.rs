@@ -94,4 +94,4 @@ impl AsyncWrite for Permitted {
 }
 
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
-const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(5);

@@ -2,6 +2,7 @@
 //! nothing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -23,9 +24,17 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>) {
         .route("/metrics", get(scrape))
         .fallback(async || (StatusCode::NOT_FOUND, "there are /livez, /readyz and /metrics\n"))
         .with_state(shared);
-    let serving = axum::serve(Limited::new(listener), router).with_graceful_shutdown(stop.cancelled_owned());
-    if let Err(error) = serving.await {
-        tracing::error!(%error, "the admin port is no longer served");
+    let serving =
+        axum::serve(Limited::new(listener), router).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let given_up = async {
+        stop.cancelled().await;
+        tokio::time::sleep(STOP_TIME).await;
+    };
+    tokio::select! {
+        ended = serving => if let Err(error) = ended {
+            tracing::error!(%error, "the admin port is no longer served");
+        },
+        () = given_up => {}
     }
 }
 
@@ -49,3 +58,6 @@ async fn scrape(State(shared): State<Arc<Shared>>) -> axum::response::Response {
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
     }
 }
+
+/// How long a node that stops waits for requests to its admin port.
+const STOP_TIME: Duration = Duration::from_secs(1);

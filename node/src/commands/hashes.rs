@@ -248,7 +248,7 @@ fn hscan(cx: &mut ReadCx<'_, '_>, mut args: Args<'_>, out: &mut Out<'_>) -> Outc
     };
     let options = ScanOptions::read(args, false)?;
     let (mut pairs, mut elements) = (Vec::new(), 0);
-    let mut pair_out = Out::new(&mut pairs, out.version());
+    let mut pair_out = out.part(&mut pairs);
     let next = hash.scan(cursor, options.count, |field, value| {
         if options.match_name(field) {
             pair_out.bulk(field);
@@ -256,7 +256,11 @@ fn hscan(cx: &mut ReadCx<'_, '_>, mut args: Args<'_>, out: &mut Out<'_>) -> Outc
             elements += 2;
         }
     });
+    let cut = pair_out.has_overflowed();
     write_step(out, next, elements, &pairs);
+    if cut {
+        out.set_overflowed();
+    }
     Ok(())
 }
 

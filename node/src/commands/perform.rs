@@ -13,6 +13,7 @@ use super::ports::Node;
 use super::session::{Queue, QueuedCommand, Session};
 use super::spec::{Flags, Keys, Outcome, Run, Spec};
 use super::table::{CommandId, Row};
+use crate::limits::ROOM_TRIES_MAX;
 use crate::store::{Access, Keyspace, Lookups, PartitionSet, Store, Walker, Writer};
 
 /// What commands are carried out with. One for each worker; borrowed for each batch.
@@ -202,6 +203,7 @@ impl Performer<'_> {
                 self.run_held(&request, session, keyspace, out)
             }
         };
+        let outcome = if out.has_overflowed() { Err(CommandError::ReplyTooBig) } else { outcome };
         if let Err(error) = outcome {
             out.rewind(mark);
             out.error(error.code().word(), &error.to_string());
@@ -240,6 +242,13 @@ impl QueuedCommand {
         }
     }
 
+    /// Bytes of memory that the copy takes, headers of blocks included.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let blocks = self.frame.len() + size_of_val::<[ArgRange]>(&self.words) + BLOCK_BYTES;
+        size_of::<Self>() + blocks
+    }
+
     /// The request that was copied.
     #[must_use]
     pub fn request(&self) -> Request<'_> {
@@ -268,5 +277,5 @@ fn partitions_of(queue: &Queue) -> PartitionSet {
     partitions
 }
 
-/// Times that a write is tried while others take the room that was made for it.
-const ROOM_TRIES_MAX: usize = 4;
+/// Headers and rounding of the two blocks of a queued command.
+const BLOCK_BYTES: usize = 48;

@@ -62,15 +62,19 @@ pub(super) struct ScanOptions<'a> {
 fn keys(cx: &mut WalkCx<'_, '_>, mut args: Args<'_>, out: &mut Out<'_>) -> Outcome {
     let pattern = args.bytes()?;
     let (mut names, mut found) = (Vec::new(), 0);
-    let mut name_out = Out::new(&mut names, out.version());
+    let mut name_out = out.part(&mut names);
     cx.keys.scan(Cursor::default(), usize::MAX, |key, _| {
         if pattern == b"*" || glob::matches(pattern, key) {
             name_out.bulk(key);
             found += 1;
         }
     });
+    let cut = name_out.has_overflowed();
     out.array(found);
     out.raw(&names);
+    if cut {
+        out.set_overflowed();
+    }
     Ok(())
 }
 
@@ -88,14 +92,18 @@ fn scan(cx: &mut WalkCx<'_, '_>, mut args: Args<'_>, out: &mut Out<'_>) -> Outco
     let cursor = read_cursor(&mut args)?;
     let options = ScanOptions::read(args, true)?;
     let (mut names, mut found) = (Vec::new(), 0);
-    let mut name_out = Out::new(&mut names, out.version());
+    let mut name_out = out.part(&mut names);
     let next = cx.keys.scan(Cursor(cursor), options.count, |key, item| {
         if options.match_name(key) && options.match_type(item.value.type_name()) {
             name_out.bulk(key);
             found += 1;
         }
     });
+    let cut = name_out.has_overflowed();
     write_step(out, next.0, found, &names);
+    if cut {
+        out.set_overflowed();
+    }
     Ok(())
 }
 

@@ -62,7 +62,22 @@ pub struct Transaction {
     pub watch: Watch,
     /// The watched keys.
     pub watched: Vec<WatchedKey>,
+    /// Bytes of the watched keys.
+    pub watched_bytes: usize,
 }
+
+impl Transaction {
+    /// Bytes of memory that queue and watches take.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        // A key is held here and by its partition, in an entry of a map with a list of its own.
+        let watches = 2 * self.watched_bytes + self.watched.len() * WATCH_BYTES;
+        watches + self.queue.as_ref().map_or(0, |queue| queue.bytes)
+    }
+}
+
+/// Bytes of a watch beside its key: entry, list, headers of blocks.
+const WATCH_BYTES: usize = 256;
 
 /// Commands between MULTI and EXEC.
 #[derive(Debug, Default)]

@@ -127,6 +127,7 @@ fn set(cx: &mut WriteCx<'_, '_>, mut args: Args<'_>, out: &mut Out<'_>) -> Outco
     };
     if options.get {
         out.bulk_or_null(cx.keys.string(key)?);
+        fits(out)?;
     }
     let wanted = options.presence.is_none_or(|presence| cx.keys.contains(key) == presence);
     if wanted {
@@ -161,6 +162,7 @@ fn psetex(cx: &mut WriteCx<'_, '_>, args: Args<'_>, out: &mut Out<'_>) -> Outcom
 fn getset(cx: &mut WriteCx<'_, '_>, mut args: Args<'_>, out: &mut Out<'_>) -> Outcome {
     let (key, value) = (args.key()?, args.bytes()?);
     out.bulk_or_null(cx.keys.string(key)?);
+    fits(out)?;
     cx.keys.set(key, value, Deadline::NEVER);
     Ok(())
 }
@@ -168,6 +170,7 @@ fn getset(cx: &mut WriteCx<'_, '_>, mut args: Args<'_>, out: &mut Out<'_>) -> Ou
 fn getdel(cx: &mut WriteCx<'_, '_>, mut args: Args<'_>, out: &mut Out<'_>) -> Outcome {
     let key = args.key()?;
     out.bulk_or_null(cx.keys.string(key)?);
+    fits(out)?;
     cx.keys.delete(key);
     Ok(())
 }
@@ -186,6 +189,7 @@ fn getex(cx: &mut WriteCx<'_, '_>, mut args: Args<'_>, out: &mut Out<'_>) -> Out
         Lifetime::Unsaid | Lifetime::Keep => None,
     };
     out.bulk(text);
+    fits(out)?;
     match deadline {
         // A moment that is already over, the present one included, removes the key.
         Some(deadline) if deadline <= Deadline::at(now) => {
@@ -214,6 +218,11 @@ fn set_until(
 }
 
 /// Sets a string; a deadline that is over leaves the key missing, as it would be at the next look.
+/// Nothing is changed by a command whose reply, the old value, is too large to be sent.
+fn fits(out: &Out<'_>) -> Outcome {
+    if out.has_overflowed() { Err(CommandError::ReplyTooBig) } else { Ok(()) }
+}
+
 fn put(cx: &mut WriteCx<'_, '_>, key: &[u8], value: &[u8], deadline: Deadline) {
     if deadline.passed(cx.keys.now()) {
         cx.keys.delete(key);

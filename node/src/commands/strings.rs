@@ -8,6 +8,7 @@ use super::context::{ReadCx, WriteCx};
 use super::error::CommandError;
 use super::number::{Decimal, parse_integer};
 use super::spec::{Arity, Flags, Group, Keys, Outcome, Run, Spec, check};
+use crate::store::SPARE_BYTES_MAX;
 
 /// The rows.
 pub(super) const ROWS: &[Spec] = &[
@@ -220,7 +221,7 @@ fn append(cx: &mut WriteCx<'_, '_>, mut args: Args<'_>, out: &mut Out<'_>) -> Ou
             return Ok(());
         }
     };
-    allow_length(cx, length, suffix.len())?;
+    allow_growth(cx, length, length, suffix.len())?;
     out.count(cx.keys.patch(key, length, suffix)?);
     Ok(())
 }
@@ -233,8 +234,7 @@ fn setrange(cx: &mut WriteCx<'_, '_>, mut args: Args<'_>, out: &mut Out<'_>) -> 
         out.count(length);
         return Ok(());
     }
-    allow_length(cx, offset, bytes.len())?;
-    cx.reserve(offset.saturating_sub(length))?;
+    allow_growth(cx, length, offset, bytes.len())?;
     out.count(cx.keys.patch(key, offset, bytes)?);
     Ok(())
 }
@@ -284,9 +284,19 @@ fn add(cx: &mut WriteCx<'_, '_>, key: &[u8], amount: i64, out: &mut Out<'_>) -> 
     Ok(())
 }
 
-fn allow_length(cx: &WriteCx<'_, '_>, offset: usize, length: usize) -> Result<(), CommandError> {
-    let end = offset.checked_add(length).ok_or(CommandError::StringTooLong)?;
-    if end > cx.limits.string_bytes_max { Err(CommandError::StringTooLong) } else { Ok(()) }
+/// Whether so many bytes may be written at an offset of a string of this length: neither may it become too long, nor
+/// may it, with what it keeps to spare for the next write, need more memory than there is.
+fn allow_growth(
+    cx: &WriteCx<'_, '_>,
+    length: usize,
+    offset: usize,
+    bytes: usize,
+) -> Result<(), CommandError> {
+    let end = offset.checked_add(bytes).ok_or(CommandError::StringTooLong)?;
+    if end > cx.limits.string_bytes_max {
+        return Err(CommandError::StringTooLong);
+    }
+    if end > length { cx.reserve(end - length + end.min(SPARE_BYTES_MAX)) } else { Ok(()) }
 }
 
 /// The bytes from `start` to `end`, both included; negative ones count from the end of the string.

@@ -8,6 +8,7 @@ use super::error::CommandError;
 use super::perform::end_watches;
 use super::session::{Queue, Transaction};
 use super::spec::{Arity, Flags, Group, Keys, Outcome, Run, Spec, check};
+use crate::limits::{WATCHED_BYTES_MAX, WATCHED_KEYS_MAX};
 
 /// The rows.
 pub(super) const ROWS: &[Spec] = &[
@@ -69,12 +70,6 @@ pub(super) const ROWS: &[Spec] = &[
 ];
 const _: () = check(ROWS);
 
-/// Keys that a connection watches at most.
-const WATCHED_KEYS_MAX: usize = 65_536;
-
-/// Bytes of those keys.
-const WATCHED_BYTES_MAX: usize = 4 << 20;
-
 fn multi(cx: &mut SessionCx<'_>, args: Args<'_>, out: &mut Out<'_>) -> Outcome {
     args.end()?;
     if cx.session.transaction.queue.is_some() {
@@ -103,15 +98,11 @@ fn watch(cx: &mut SessionCx<'_>, args: Args<'_>, out: &mut Out<'_>) -> Outcome {
     if transaction.watched.len() + args.len() > WATCHED_KEYS_MAX {
         return Err(CommandError::Limit { what: "a connection watches at most 65536 keys" });
     }
-    let bytes: usize = transaction
-        .watched
-        .iter()
-        .map(|watched| watched.key().len())
-        .chain(args.rest().map(<[u8]>::len))
-        .sum();
-    if bytes > WATCHED_BYTES_MAX {
+    let bytes: usize = args.rest().map(<[u8]>::len).sum();
+    if transaction.watched_bytes + bytes > WATCHED_BYTES_MAX {
         return Err(CommandError::Limit { what: "the keys that a connection watches take at most 4 MiB" });
     }
+    transaction.watched_bytes += bytes;
     for key in args.rest() {
         transaction.watched.push(cx.store.watch(cx.session.database, key, &transaction.watch, cx.now));
     }

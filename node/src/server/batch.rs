@@ -41,7 +41,7 @@ impl Reader {
         replies: &mut Vec<u8>,
     ) -> (usize, Step) {
         let full = request_limits(dispatch.shared.tunables.value_bytes_max());
-        let reply_bytes_max = REPLY_BYTES_SOFT_MAX + dispatch.shared.tunables.reply_bytes_max();
+        let reply_bytes_max = dispatch.reply_bytes_max();
         let mut consumed = 0;
         for _ in 0..COMMANDS_PER_TURN {
             let limits = if session.authenticated { full } else { guest_limits() };

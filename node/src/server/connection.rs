@@ -10,6 +10,9 @@
 //!      └── closed by the client, killed, idle too long, node stops ──► closed
 //! ```
 
+mod closing;
+mod outbox;
+
 use std::future::{pending, poll_fn};
 use std::io;
 use std::pin::Pin;
@@ -21,17 +24,20 @@ use std::time::Duration;
 
 use larder_proto::resp::Out;
 use larder_proto::time::Millis;
-use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use self::outbox::Outbox;
 use super::batch::{Reader, Step};
 use super::clients::Card;
 use super::dispatch::Dispatch;
 use super::worker::WorkerState;
 use crate::commands::perform::end_watches;
 use crate::commands::session::Session;
-use crate::limits::{IDLE_BUFFER_BYTES_MAX, READ_BYTES, REPLY_BYTES_SOFT_MAX};
+use crate::limits::{
+    CONNECTION_BYTES, IDLE_BUFFER_BYTES_MAX, READ_BYTES, REPLY_BYTES_SOFT_MAX, UNSENT_BYTES_MAX, UNSENT_SHARE,
+};
 
 /// A connection. Its worker's thread alone touches it.
 pub(super) struct Connection {
@@ -42,12 +48,13 @@ pub(super) struct Connection {
     reader: Reader,
     /// Bytes received that are not run yet.
     input: Vec<u8>,
-    /// Replies that the client has not taken yet.
-    unsent: Vec<u8>,
+    outbox: Outbox,
     /// Bytes from the first of the request that has begun, which its next step needs.
     wanted: usize,
     /// When the request that has begun has to be whole.
     whole_by: Option<Instant>,
+    /// When the client has to have taken some of the replies that wait for it.
+    taken_by: Option<Instant>,
     /// Bytes of buffers that are counted as memory in use.
     counted_bytes: usize,
 }
@@ -63,9 +70,10 @@ impl Connection {
             session,
             reader: Reader::default(),
             input: Vec::new(),
-            unsent: Vec::new(),
+            outbox: Outbox::default(),
             wanted: 0,
             whole_by: None,
+            taken_by: None,
             counted_bytes: 0,
         }
     }
@@ -86,22 +94,25 @@ impl Connection {
             let late = self.closing_time();
             let mut step = tokio::select! {
                 biased;
-                step = poll_fn(|cx| self.poll_input(cx)) => step?,
+                step = poll_fn(|cx| self.poll_event(cx)) => step?,
                 () = &mut killed => return Ok(()),
                 () = &mut stopped => return self.finish().await,
                 () = at(late) => return self.close_late(),
             };
             loop {
-                self.send().await?;
                 match step {
                     Step::Read { .. } => break,
                     Step::Close => return self.close().await,
+                    Step::Yield if self.is_full() => self.send().await?,
                     Step::Yield => tokio::task::yield_now().await,
-                    Step::Wait(until) => tokio::select! {
-                        () = &mut killed => return Ok(()),
-                        () = &mut stopped => return Ok(()),
-                        () = self.pause_over(until) => {}
-                    },
+                    Step::Wait(until) => {
+                        self.send().await?;
+                        tokio::select! {
+                            () = &mut killed => return Ok(()),
+                            () = &mut stopped => return Ok(()),
+                            () = self.pause_over(until) => {}
+                        }
+                    }
                 }
                 if self.card.is_killed() {
                     return Ok(());
@@ -109,6 +120,21 @@ impl Connection {
                 step = self.run_input();
             }
         }
+    }
+
+    /// Waits until the client takes replies or sends bytes, whichever comes first. One that sends a long pipeline
+    /// before it reads is served on, until more replies wait for it than may.
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Step>> {
+        while !self.outbox.is_empty() {
+            match self.stream.poll_write_ready(cx)? {
+                Poll::Ready(()) if self.send_some()? > 0 => {
+                    return Poll::Ready(Ok(Step::Read { wanted: self.wanted }));
+                }
+                Poll::Ready(()) => {}
+                Poll::Pending => break,
+            }
+        }
+        if self.is_full() { Poll::Pending } else { self.poll_input(cx) }
     }
 
     /// Waits for bytes and runs what they hold.
@@ -171,9 +197,9 @@ impl Connection {
         let mut dispatch = Dispatch::new(&worker.shared, &self.card, &worker.statistics, &mut random);
         let done = self.reader.run(&mut dispatch, &mut self.session, input, &mut replies);
         dispatch.finish(&self.session);
-        let sent = if self.unsent.is_empty() { self.write_now(&replies) } else { 0 };
-        self.unsent.extend_from_slice(&replies[sent..]);
-        replies.clear();
+        self.outbox.keep(&mut replies);
+        // An error shows again when the rest is sent.
+        let _ = self.send_some();
         if replies.capacity() > 2 * REPLY_BYTES_SOFT_MAX {
             replies.shrink_to(REPLY_BYTES_SOFT_MAX);
         }
@@ -195,93 +221,62 @@ impl Connection {
     /// Makes room for more of a request: as much as it is known to need, but no more than has come already, so that a
     /// length alone claims nothing. Whether the memory limit allows it.
     fn grow_input(&mut self) -> bool {
+        let used = self.worker.shared.store.memory().snapshot();
         let missing = self.wanted.saturating_sub(self.input.len());
+        // What can never fit evicts nothing on the way to its refusal.
+        let hopeless = used.buffers + missing > used.limit;
         let room = missing.clamp(READ_BYTES, self.input.len().max(READ_BYTES));
         let (shared, random) = (&self.worker.shared, &mut *self.worker.random.borrow_mut());
-        if shared.store.make_room(room, shared.clock.now(), random).is_err() {
+        if hopeless || shared.store.make_room(room, shared.clock.now(), random).is_err() {
             let sentence = "request does not fit the memory limit: raise max-memory or send less at once";
-            Out::new(&mut self.unsent, self.session.version).error("OOM", sentence);
+            self.outbox.add(|replies| Out::new(replies, self.session.version).error("OOM", sentence));
             return false;
         }
         self.input.reserve_exact(room);
         true
     }
 
-    fn write_now(&self, replies: &[u8]) -> usize {
-        let mut sent = 0;
-        while sent < replies.len() {
-            // An error shows again when the rest is sent.
-            let Ok(written) = self.stream.try_write(&replies[sent..]) else { break };
-            sent += written;
-        }
+    /// Sends as many of the waiting replies as the client takes at once.
+    fn send_some(&mut self) -> io::Result<usize> {
+        let sent = self.outbox.write_to(&self.stream)?;
         self.worker.statistics.count_output(sent);
-        sent
+        if self.outbox.is_empty() {
+            self.taken_by = None;
+        } else if sent > 0 || self.taken_by.is_none() {
+            self.taken_by = Some(Instant::now() + self.frame_time());
+        }
+        if sent > 0 {
+            self.count_buffers();
+        }
+        Ok(sent)
     }
 
-    /// Sends what the client has not taken yet. One that takes nothing for too long is given up.
+    /// Sends all waiting replies. A client that takes nothing for too long is given up.
     async fn send(&mut self) -> io::Result<()> {
-        if self.unsent.is_empty() {
-            return Ok(());
-        }
-        let mut sent = 0;
-        while sent < self.unsent.len() {
+        while !self.outbox.is_empty() {
             tokio::select! {
                 ready = timeout(self.frame_time(), self.stream.writable()) => ready.map_err(|_| late())??,
                 () = self.card.killed() => return Err(io::ErrorKind::ConnectionAborted.into()),
             }
-            match self.stream.try_write(&self.unsent[sent..]) {
-                Ok(written) => sent += written,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error),
-            }
-        }
-        self.worker.statistics.count_output(sent);
-        self.unsent = Vec::new();
-        self.count_buffers();
-        Ok(())
-    }
-
-    /// Answers what is in flight, until the client sends nothing for a moment, then closes.
-    async fn finish(&mut self) -> io::Result<()> {
-        for _ in 0..LAST_READS_MAX {
-            let input = poll_fn(|cx| self.poll_input(cx));
-            let Ok(Ok(mut step)) = timeout(LAST_READ_TIME, input).await else { break };
-            self.send().await?;
-            while step == Step::Yield {
-                step = self.run_input();
-                self.send().await?;
-            }
-            if !matches!(step, Step::Read { .. }) {
-                break;
-            }
-        }
-        self.close().await
-    }
-
-    /// Sends what is left and says that it was the last. Bytes that still come are read and dropped for a moment: a
-    /// socket that is closed with unread bytes is reset, and the client could lose its last replies.
-    async fn close(&mut self) -> io::Result<()> {
-        self.send().await?;
-        AsyncWriteExt::shutdown(&mut self.stream).await?;
-        let worker = Rc::clone(&self.worker);
-        let mut dropped = async || {
-            poll_fn(|cx| {
-                let mut scratch = worker.scratch.borrow_mut();
-                let mut buffer = ReadBuf::new(&mut scratch);
-                ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
-                Poll::Ready(io::Result::Ok(buffer.filled().len()))
-            })
-            .await
-        };
-        for _ in 0..LAST_READS_MAX {
-            let Ok(Ok(1..)) = timeout(LAST_READ_TIME, dropped()).await else { break };
+            self.send_some()?;
         }
         Ok(())
     }
 
-    /// Closes a connection that was idle, or sent half a request, for too long.
+    /// Whether so many replies wait that no more requests are read: fewer are allowed while memory is short.
+    fn is_full(&self) -> bool {
+        let used = self.worker.shared.store.memory();
+        let roomy = used.buffers() < used.limit() / UNSENT_SHARE;
+        self.outbox.len() >= if roomy { UNSENT_BYTES_MAX } else { REPLY_BYTES_SOFT_MAX }
+    }
+
+    /// Closes a connection that was idle, sent half a request, or took no replies, for too long.
     fn close_late(&self) -> io::Result<()> {
-        let reason = if self.whole_by.is_some() { "unfinished request" } else { "idle" };
+        let reason = match (self.taken_by, self.whole_by) {
+            (Some(_), _) => "takes no replies",
+            (None, Some(_)) => "unfinished request",
+            (None, None) => "idle",
+        };
         tracing::debug!(client = %self.card.address, reason, "closing a connection");
         Ok(())
     }
@@ -290,10 +285,7 @@ impl Connection {
     fn closing_time(&self) -> Option<Instant> {
         let idle = self.worker.shared.tunables.idle_seconds_max.load(Ordering::Relaxed);
         let idle = (idle > 0).then(|| Instant::now() + Duration::from_secs(idle));
-        match (self.whole_by, idle) {
-            (Some(whole_by), Some(idle)) => Some(whole_by.min(idle)),
-            (some, None) | (None, some) => some,
-        }
+        [self.whole_by, self.taken_by, idle].into_iter().flatten().min()
     }
 
     fn frame_time(&self) -> Duration {
@@ -301,18 +293,22 @@ impl Connection {
     }
 
     async fn pause_over(&self, until: Millis) {
-        let mut changed = self.worker.shared.pause.subscribe();
-        let left = Duration::from_millis(until.since(self.worker.shared.clock.now()));
-        let _ = timeout(left, changed.changed()).await;
+        let shared = &self.worker.shared;
+        let mut changed = shared.pause.subscribe();
+        // Asked once more after subscribing: a change in between would never be seen.
+        if shared.pause.holds(true, shared.clock.now()).is_some() {
+            let left = Duration::from_millis(until.since(shared.clock.now()));
+            let _ = timeout(left, changed.changed()).await;
+        }
     }
 
     fn count_buffers(&mut self) {
-        let queued = self.session.transaction.queue.as_ref().map_or(0, |queue| queue.bytes);
-        let bytes = self.input.capacity() + self.unsent.capacity() + queued;
+        let buffers = self.input.capacity() + self.outbox.capacity() + self.reader.parser.capacity_bytes();
+        let bytes = CONNECTION_BYTES + buffers + self.session.transaction.bytes();
         self.worker.shared.store.memory().count_buffers(bytes as i64 - self.counted_bytes as i64);
         self.counted_bytes = bytes;
         self.card.input_bytes.store(self.input.len(), Ordering::Relaxed);
-        self.card.output_bytes.store(self.unsent.len(), Ordering::Relaxed);
+        self.card.output_bytes.store(self.outbox.len(), Ordering::Relaxed);
     }
 }
 
@@ -336,10 +332,3 @@ async fn at(moment: Option<Instant>) {
 fn late() -> io::Error {
     io::ErrorKind::TimedOut.into()
 }
-
-/// How long nothing has to come from a client for its connection to be done with: longer than TCP waits before it sends
-/// again what was dropped at a full window (200 ms).
-const LAST_READ_TIME: Duration = Duration::from_millis(300);
-
-/// Reads of a connection that ends: enough for what a client had sent, and an end for one that never stops.
-const LAST_READS_MAX: usize = 1_024;

@@ -15,7 +15,7 @@ use crate::commands::error::CommandError;
 use crate::commands::perform::{Performer, Request, end_watches};
 use crate::commands::session::{QueuedCommand, Replies, Session};
 use crate::commands::spec::{Flags, Run};
-use crate::limits::{SLOW_WORD_BYTES_MAX, SLOW_WORDS_MAX};
+use crate::limits::{NOW_STALE_NS, REPLY_BYTES_SOFT_MAX, REPLY_SHARE, SLOW_WORD_BYTES_MAX, SLOW_WORDS_MAX};
 use crate::store::Lookups;
 
 /// What carries out the requests of one batch: everything borrowed, nothing awaited.
@@ -101,6 +101,14 @@ impl<'d> Dispatch<'d> {
         Next::Continue
     }
 
+    /// How long the replies of the batch may become with the next one: the setting, as far as the memory limit leaves
+    /// room for it beside the buffers of other connections.
+    pub(super) fn reply_bytes_max(&self) -> usize {
+        let memory = self.shared.store.memory();
+        let room = (memory.limit() / REPLY_SHARE).saturating_sub(memory.buffers());
+        REPLY_BYTES_SOFT_MAX + self.shared.tunables.reply_bytes_max().min(room.max(REPLY_BYTES_SOFT_MAX))
+    }
+
     /// Ends the batch: what was counted on the way is handed in.
     pub(super) fn finish(self, session: &Session) {
         self.statistics.count_batch(self.lookups, self.effects.0);
@@ -144,8 +152,9 @@ impl<'d> Dispatch<'d> {
 
     fn queue(&mut self, request: &Request<'_>, session: &mut Session, out: &mut Out<'_>) {
         if let Some(queue) = &mut session.transaction.queue {
-            queue.bytes += request.frame.len();
-            queue.commands.push(QueuedCommand::new(request));
+            let command = QueuedCommand::new(request);
+            queue.bytes += command.bytes();
+            queue.commands.push(command);
         }
         self.last_command = Some(request.id);
         self.session_changed = true;
@@ -239,6 +248,3 @@ fn kept_words(request: &Request<'_>) -> Vec<Vec<u8>> {
 
 /// First words of requests that a browser sends.
 const HTTP_WORDS: [&[u8]; 2] = [b"post", b"host:"];
-
-/// A command that took longer than this makes the batch look at the time of day again.
-const NOW_STALE_NS: u64 = 500_000;

@@ -38,7 +38,7 @@ impl Pause {
         }
         let state = (*self.state.borrow())?;
         if state.until <= now {
-            self.end();
+            self.expire(now);
             return None;
         }
         (writes || state.what == Paused::All).then_some(state.until)
@@ -51,13 +51,27 @@ impl Pause {
             let until = current.map_or(until, |current| current.until.max(until));
             let all = what == Paused::All || current.is_some_and(|current| current.what == Paused::All);
             *state = Some(PauseState { until, what: if all { Paused::All } else { Paused::Writes } });
+            self.active.store(true, Ordering::Release);
         });
-        self.active.store(true, Ordering::Release);
     }
 
     pub(super) fn end(&self) {
-        self.active.store(false, Ordering::Release);
-        self.state.send_modify(|state| *state = None);
+        self.state.send_modify(|state| {
+            *state = None;
+            self.active.store(false, Ordering::Release);
+        });
+    }
+
+    /// Ends the pause if it is over; another may have begun since somebody looked.
+    fn expire(&self, now: Millis) {
+        self.state.send_if_modified(|state| {
+            let over = state.is_some_and(|state| state.until <= now);
+            if over {
+                *state = None;
+                self.active.store(false, Ordering::Release);
+            }
+            over
+        });
     }
 
     /// A view that wakes up when the pause changes.
@@ -83,5 +97,9 @@ mod tests {
         assert_eq!(pause.holds(false, Millis(201)), None);
         pause.end();
         assert_eq!(pause.holds(true, Millis(201)), None);
+        // One that began after somebody saw that the one before was over, stays.
+        pause.begin(Millis(500), Paused::All, Millis(400));
+        pause.expire(Millis(450));
+        assert_eq!(pause.holds(false, Millis(450)), Some(Millis(500)));
     }
 }

@@ -61,6 +61,12 @@ impl Memory {
         clamp(&self.data) + clamp(&self.buffers)
     }
 
+    /// Bytes of connection buffers.
+    #[must_use]
+    pub fn buffers(&self) -> usize {
+        clamp(&self.buffers)
+    }
+
     /// The parts in use.
     #[must_use]
     pub fn snapshot(&self) -> MemoryUse {

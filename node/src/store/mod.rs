@@ -31,4 +31,4 @@ pub use sweep::Swept;
 pub use value::{Detached, Hash, HashLimits, Text, Value};
 pub use walk::{Cursor, Walker};
 pub use watch::{Watch, WatchedKey};
-pub use writer::Writer;
+pub use writer::{SPARE_BYTES_MAX, Writer};

@@ -350,7 +350,8 @@ fn write_at(text: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
     text[offset..end].copy_from_slice(bytes);
 }
 
-const SPARE_BYTES_MAX: usize = 1 << 20;
+/// Bytes that a string which was written to keeps to spare.
+pub const SPARE_BYTES_MAX: usize = 1 << 20;
 
 /// From this size on a removed value is dropped outside the locks.
 const DROP_LATER_BYTES_MIN: usize = 4_096;

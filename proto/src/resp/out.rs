@@ -53,6 +53,17 @@ impl<'a> Out<'a> {
         self.version = version;
     }
 
+    /// Writes a part of this reply into a buffer of its own, within the same bounds, for a header that is known only
+    /// afterwards. [`Out::raw`] adds it.
+    pub const fn part<'b>(&self, buffer: &'b mut Vec<u8>) -> Out<'b> {
+        Out { buffer, version: self.version, length_max: self.length_max, overflowed: false }
+    }
+
+    /// Notes that a part of this reply was left out.
+    pub const fn set_overflowed(&mut self) {
+        self.overflowed = true;
+    }
+
     /// Bytes in the buffer: a mark for [`Out::rewind`].
     #[must_use]
     pub fn mark(&self) -> usize {
@@ -101,7 +112,7 @@ impl<'a> Out<'a> {
     /// A bulk string.
     #[inline]
     pub fn bulk(&mut self, bytes: &[u8]) {
-        if bytes.len() > self.length_max.saturating_sub(self.buffer.len()) {
+        if bytes.len() > self.room() {
             self.overflowed = true;
             return;
         }
@@ -209,7 +220,15 @@ impl<'a> Out<'a> {
 
     /// Replies that were encoded before, in the same version.
     pub fn raw(&mut self, replies: &[u8]) {
+        if replies.len() > self.room() {
+            self.overflowed = true;
+            return;
+        }
         self.buffer.extend_from_slice(replies);
+    }
+
+    const fn room(&self) -> usize {
+        self.length_max.saturating_sub(self.buffer.len())
     }
 
     fn line(&mut self, kind: u8, text: &[u8]) {

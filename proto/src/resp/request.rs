@@ -161,6 +161,12 @@ impl RequestParser {
         self.started || self.position > 0
     }
 
+    /// Bytes of memory that the arguments' places take.
+    #[must_use]
+    pub const fn capacity_bytes(&self) -> usize {
+        self.args.capacity() * size_of::<ArgRange>()
+    }
+
     /// Gives back memory that an unusually long request took.
     pub fn release(&mut self) {
         if !self.is_midway() {

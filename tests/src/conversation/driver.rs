@@ -128,7 +128,7 @@ impl Driver {
     fn note_excess(&mut self, before: usize) {
         let limit = self.store.memory().limit();
         let used = self.store.memory().used();
-        if self.excess.is_none() && used > limit.max(before) + TABLE_SLACK_BYTES {
+        if self.excess.is_none() && used > limit.max(before) + SLACK_BYTES {
             self.excess =
                 Some(format!("{used} bytes in use after a request, {before} before, the limit is {limit}"));
         }
@@ -269,8 +269,8 @@ const START_MS: u64 = 1_700_000_000_000;
 /// Small enough that a conversation can reach it.
 const VALUE_BYTES_MAX: usize = 1 << 20;
 
-/// By how much the tables of the partitions touched may grow beyond what was made room for.
-const TABLE_SLACK_BYTES: usize = 16 * 1024;
+/// By how much memory may pass what room was made for: tables that grow, headers of blocks.
+const SLACK_BYTES: usize = 16 * 1024;
 
 const LIMITS: Limits = Limits {
     arguments_max: 1_024,

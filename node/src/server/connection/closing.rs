@@ -1,0 +1,57 @@
+//! How a connection ends so that its client loses nothing: what is in flight is answered, and bytes that still come are
+//! read until the client has seen the end.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use tokio::time::timeout;
+
+use super::super::batch::Step;
+use super::Connection;
+use crate::limits::{LAST_READ_TIME, LAST_READS_MAX, LINGER_TIME};
+
+impl Connection {
+    /// Answers what is in flight, until the client sends nothing for a moment, then closes. The node that stops waits
+    /// for it no longer than its shutdown timeout.
+    pub(super) async fn finish(&mut self) -> io::Result<()> {
+        for _ in 0..LAST_READS_MAX {
+            let input = poll_fn(|cx| self.poll_input(cx));
+            let Ok(Ok(mut step)) = timeout(LAST_READ_TIME, input).await else { break };
+            self.send().await?;
+            while step == Step::Yield {
+                step = self.run_input();
+                self.send().await?;
+            }
+            if !matches!(step, Step::Read { .. }) || self.card.is_killed() {
+                break;
+            }
+        }
+        self.close().await
+    }
+
+    /// Sends what is left and says that it was the last. Bytes that still come are read and dropped for a moment: a
+    /// socket that is closed with unread bytes is reset, and the client could lose its last replies.
+    pub(super) async fn close(&mut self) -> io::Result<()> {
+        self.send().await?;
+        AsyncWriteExt::shutdown(&mut self.stream).await?;
+        let _ = timeout(LINGER_TIME, self.drop_input()).await;
+        Ok(())
+    }
+
+    /// Reads until the client has closed its side, or sends nothing for a moment.
+    async fn drop_input(&mut self) {
+        let worker = std::rc::Rc::clone(&self.worker);
+        loop {
+            let read = poll_fn(|cx| {
+                let mut scratch = worker.scratch.borrow_mut();
+                let mut buffer = ReadBuf::new(&mut scratch);
+                ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+                Poll::Ready(io::Result::Ok(buffer.filled().len()))
+            });
+            let Ok(Ok(1..)) = timeout(LAST_READ_TIME, read).await else { return };
+        }
+    }
+}
