@@ -58,9 +58,7 @@ impl Backend {
     pub fn start() -> Result<Self, String> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| error.to_string())?;
-        let port = free_ports().ok_or("no free port on 127.0.0.1")?;
-        let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, port)));
-        let listener = listener.map_err(|error| format!("port {port}: {error}"))?;
+        let (port, listener) = runtime.block_on(listen())?;
         let (state, stop) = (Arc::<Mutex<State>>::default(), CancellationToken::new());
         let (seen, stopped) = (state.clone(), stop.clone());
         let thread = thread::Builder::new().name("backend".to_owned()).spawn(move || {
@@ -105,6 +103,20 @@ impl Drop for Backend {
 /// What a path answers that no page was given for.
 pub fn profile(path: &str) -> String {
     format!("profile of {path}\n")
+}
+
+/// Listens where nobody else will once the backend is gone: a port of the system's own choice might be taken.
+async fn listen() -> Result<(u16, TcpListener), String> {
+    let mut failure = String::new();
+    for _ in 0..START_ATTEMPTS {
+        let port = free_ports().ok_or("no free port on 127.0.0.1")?;
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
+            Ok(listener) => return Ok((port, listener)),
+            // Somebody else took it, or looked whether it was free.
+            Err(error) => failure = format!("port {port}: {error}"),
+        }
+    }
+    Err(failure)
 }
 
 async fn serve(listener: &TcpListener, state: &Arc<Mutex<State>>) {
@@ -193,3 +205,4 @@ impl Body for Pieces {
 
 /// An odd length, so that no limit falls on the end of a piece.
 const PIECE_BYTES: usize = 60_001;
+const START_ATTEMPTS: u32 = 4;

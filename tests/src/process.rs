@@ -151,8 +151,18 @@ impl Server {
     /// As [`Server::start`].
     pub fn start_again(&mut self) -> Result<(), String> {
         self.kill();
-        self.process = start_ready(self.peer, self.port, &self.flags)??;
-        Ok(())
+        let mut failure = String::new();
+        for _ in 0..START_ATTEMPTS {
+            // Somebody else may be looking whether the port is free.
+            match start_ready(self.peer, self.port, &self.flags)? {
+                Ok(process) => {
+                    self.process = process;
+                    return Ok(());
+                }
+                Err(text) => failure = text,
+            }
+        }
+        Err(failure)
     }
 
     /// The port for ordinary clients.
