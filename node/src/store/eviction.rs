@@ -10,7 +10,8 @@ use larder_proto::time::Millis;
 use super::census::Counted;
 use super::databases::Database;
 use super::engine::Store;
-use super::index::{ReadTable, Readable};
+use super::held::Locked;
+use super::index::Readable;
 use super::roster::{Entry, Roster};
 
 /// What happens at the memory limit.
@@ -195,7 +196,8 @@ impl Store {
         bests.into_iter().flatten().max_by_key(|candidate| candidate.idle_ticks)
     }
 
-    /// Looks through all partitions, from a random one on, and evicts from the first that holds somebody who may leave.
+    /// Looks through all partitions, from a random one on, and evicts from the first that holds somebody who may leave;
+    /// under one lock, so that nobody else takes the key that was found.
     fn search(&self, counted: Counted, who: Who, now: Millis, random: &mut Rng) -> Option<usize> {
         let first = random.u16(..PARTITIONS);
         (0..PARTITIONS).find_map(|offset| {
@@ -203,13 +205,12 @@ impl Store {
             if self.census.count(counted, partition) == 0 {
                 return None;
             }
-            let candidate = {
-                let (table, book) = self.lock_to_walk(partition);
-                let places = u32::try_from(book.roster.places()).ok().filter(|&places| places > 0)?;
-                let start = random.u32(..places);
-                self.best(partition, (&table, &book.roster), (start..places).chain(0..start), (who, now))
-            };
-            self.evict(&candidate?)
+            let locked = self.lock_to_write(partition);
+            let places = u32::try_from(locked.book.roster.places()).ok().filter(|&places| places > 0)?;
+            let start = random.u32(..places);
+            let positions = (start..places).chain(0..start);
+            let best = self.best(partition, (&locked.table, &locked.book.roster), positions, (who, now));
+            self.evict_from(locked, best?.position)
         })
     }
 
@@ -217,7 +218,7 @@ impl Store {
     fn best(
         &self,
         partition: Partition,
-        (table, roster): (&ReadTable<'_>, &Roster),
+        (table, roster): (&impl Readable, &Roster),
         positions: impl Iterator<Item = u32>,
         (who, now): (Who, Millis),
     ) -> Option<Candidate> {
@@ -234,11 +235,13 @@ impl Store {
 
     /// Evicts a key that was chosen before its partition was locked for that; `None` if it has left or changed since.
     fn evict(&self, candidate: &Candidate) -> Option<usize> {
-        let mut locked = self.lock_to_write(candidate.partition);
-        if locked.book.roster.get(candidate.position) != Some(&candidate.entry) {
-            return None;
-        }
-        let discarded = self.discard(&mut locked, candidate.position, |memory| memory.count_evicted(1))?;
+        let locked = self.lock_to_write(candidate.partition);
+        let is_same = locked.book.roster.get(candidate.position) == Some(&candidate.entry);
+        if is_same { self.evict_from(locked, candidate.position) } else { None }
+    }
+
+    fn evict_from(&self, mut locked: Locked<'_>, position: u32) -> Option<usize> {
+        let discarded = self.discard(&mut locked, position, |memory| memory.count_evicted(1))?;
         // A large value takes long to drop.
         drop(locked);
         Some(discarded.bytes)
