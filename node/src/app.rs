@@ -23,8 +23,8 @@ use crate::clock::Clock;
 use crate::commands;
 use crate::config::Config;
 use crate::server::{
-    Facts, Handoff, Listener, NodeStatistics, Password, Shared, SharedParts, Tunables, Worker, WorkerHandle,
-    bind, sweep_forever,
+    Facts, Listener, NodeStatistics, Password, Shared, SharedParts, Tunables, Worker, WorkerHandle, bind,
+    sweep_forever,
 };
 use crate::store::{HashLimits, Store, StoreSettings};
 
@@ -90,7 +90,8 @@ impl App {
         };
         let workers = (0..threads).map(start_worker).collect::<Result<Vec<_>, _>>()?;
         let handoffs = workers.iter().map(|worker| worker.handoff.clone()).collect();
-        let control = run_control(control, Arc::clone(&shared), clients, admin, handoffs)
+        let listener = Listener { socket: clients, workers: handoffs, shared: Arc::clone(&shared) };
+        let control = run_control(control, Arc::clone(&shared), listener, admin, random)
             .map_err(StartError::Threads)?;
         Ok(Self { shared, workers, control, endpoints })
     }
@@ -164,15 +165,14 @@ fn join(config: Config, clock: Arc<dyn Clock>, endpoints: Endpoints, random: &mu
 fn run_control(
     runtime: Runtime,
     shared: Arc<Shared>,
-    clients: TcpListener,
+    listener: Listener,
     admin: TcpListener,
-    workers: Vec<Handoff>,
+    random: Rng,
 ) -> io::Result<JoinHandle<()>> {
     thread::Builder::new().name("larder-control".into()).spawn(move || {
         let tasks = TaskTracker::new();
-        let listener = Listener { socket: clients, workers, shared: Arc::clone(&shared) };
         tasks.spawn_on(listener.run(), runtime.handle());
-        tasks.spawn_on(sweep_forever(Arc::clone(&shared)), runtime.handle());
+        tasks.spawn_on(sweep_forever(Arc::clone(&shared), random), runtime.handle());
         tasks.spawn_on(admin::serve(admin, shared), runtime.handle());
         tasks.close();
         runtime.block_on(tasks.wait());

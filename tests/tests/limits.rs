@@ -124,6 +124,25 @@ fn without_eviction_writes_are_refused_and_reads_are_not() {
 }
 
 #[test]
+fn an_idle_node_gets_below_a_lowered_limit() {
+    const LIMIT: u64 = 8 << 20;
+    let server = larder(&["--max-memory", "64mb", "--threads", "1"]);
+    let mut user = Connection::open(server.port()).expect("a connection");
+    let value = "v".repeat(1_000);
+    for number in 0..20_000 {
+        user.send(&["SET", &format!("k{number}"), &value]).expect("bytes are taken");
+        assert_eq!(user.read(SOON).expect("an answer").text(), "OK");
+    }
+    assert!(info(&mut user, "used_memory") > 2 * LIMIT);
+    assert_eq!(text(&mut user, &["CONFIG", "SET", "maxmemory", "8mb"]), "OK");
+    assert_eq!(text(&mut user, &["SET", "more", &value]), "OK", "a write goes on meanwhile");
+    assert_eq!(text(&mut user, &["APPEND", "more", &value]), "2000", "and one that reads first");
+    let below = Deadline::after(SOON).poll(|| (info(&mut user, "used_memory") <= LIMIT).then_some(()));
+    assert!(below.is_some(), "the rest leaves without a write");
+    assert!(info(&mut user, "used_memory") > LIMIT / 2, "and no more than that");
+}
+
+#[test]
 fn a_request_larger_than_the_memory_ends_its_connection_alone() {
     let server = larder(&["--max-memory", "4mb", "--threads", "1"]);
     let mut user = Connection::open(server.port()).expect("a connection");

@@ -9,6 +9,7 @@ use larder_proto::time::Millis;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
+use super::census::Census;
 use super::databases::{Database, DatabaseSize, Databases};
 use super::eviction::{Eviction, EvictionChoice};
 use super::held::{Held, Locked};
@@ -37,6 +38,7 @@ pub struct Store {
     books: Box<[Mutex<Book>]>,
     pub(super) databases: Databases,
     pub(super) memory: Memory,
+    pub(super) census: Census,
     pub(super) eviction: EvictionChoice,
     hash_entries_max: AtomicUsize,
     hash_value_bytes_max: AtomicUsize,
@@ -109,6 +111,7 @@ impl Store {
             books: (0..PARTITIONS).map(|_| Mutex::default()).collect(),
             databases: Databases::new(),
             memory: Memory::new(settings.memory_bytes_max),
+            census: Census::new(),
             eviction: EvictionChoice::new(settings.eviction),
             hash_entries_max: AtomicUsize::new(settings.hash_limits.entries_max),
             hash_value_bytes_max: AtomicUsize::new(settings.hash_limits.value_bytes_max),

@@ -1,5 +1,5 @@
-//! What leaves at the memory limit: of a few keys drawn from a partition at random, the one that was not used for
-//! the longest time; keys past their deadline or of a flushed database before all others.
+//! What leaves at the memory limit: of a few keys drawn at random, each key as likely as any other, the one that was
+//! not used for the longest time; keys past their deadline or of a flushed database before all others.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -7,9 +7,12 @@ use fastrand::Rng;
 use larder_proto::slot::{PARTITIONS, Partition};
 use larder_proto::time::Millis;
 
+use super::census::Counted;
+use super::databases::Database;
 use super::engine::Store;
 use super::held::Locked;
 use super::index::Readable;
+use super::roster::{Entry, Roster};
 
 /// What happens at the memory limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,17 +98,43 @@ impl EvictionChoice {
     }
 }
 
+/// A key that may leave.
+struct Candidate {
+    partition: Partition,
+    position: u32,
+    entry: Entry,
+    idle_ticks: u32,
+}
+
 impl Store {
-    /// Evicts until so many bytes more fit below the limit. Locks one partition at a time; the caller holds none.
+    /// Evicts until so many bytes more fit below the limit. Where the limit was lowered far below what is in use, a
+    /// bounded number of keys leaves, and at least what the request needs: the total shrinks from write to write, and
+    /// the rest leaves by [`Store::shrink`]. Locks one partition at a time; the caller holds none.
     ///
     /// # Errors
-    /// They do not fit, and nothing that may leave is left, or was found within bounds.
+    /// They do not fit beside what cannot be evicted, and nothing was evicted; or nothing that may leave is left.
     #[inline]
     pub fn make_room(&self, bytes: usize, now: Millis, random: &mut Rng) -> Result<(), OutOfMemory> {
-        if self.memory.used() + bytes <= self.memory.limit() {
+        if self.memory.used().saturating_add(bytes) <= self.memory.limit() {
             return Ok(());
         }
-        self.make_room_by_evicting(bytes, now, random)
+        self.make_room_by_evicting(bytes, now, random).inspect_err(|_| self.memory.grant(0))
+    }
+
+    /// Evicts a bounded number of keys while more memory is in use than the limit allows; how many left. For the
+    /// background, so that a node without writes gets below a limit that was lowered.
+    pub fn shrink(&self, now: Millis, random: &mut Rng) -> usize {
+        let who = self.eviction.get().who();
+        let is_above = || {
+            let limit = self.memory.limit();
+            // Above the limit by its buffers alone, the node would throw away everything for nothing.
+            self.memory.used() > limit && self.memory.buffers() <= limit
+        };
+        let mut evicted = 0;
+        while evicted < SHRINK_KEYS_MAX && is_above() && self.evict_one(who, now, random).is_some() {
+            evicted += 1;
+        }
+        evicted
     }
 
     #[cold]
@@ -113,61 +142,127 @@ impl Store {
         let limit = self.memory.limit();
         let who = self.eviction.get().who();
         self.memory.note_peak();
-        if bytes > limit || who == Who::Nobody {
-            return Err(OutOfMemory);
-        }
-        let mut fruitless = 0;
-        while self.memory.used() + bytes > limit {
-            let partition = Partition::all().nth(random.usize(..usize::from(PARTITIONS)));
-            let evicted = partition.is_some_and(|partition| self.evict_from(partition, who, now, random));
-            fruitless = if evicted { 0 } else { fruitless + 1 };
-            if fruitless > FRUITLESS_MAX {
+        let (mut evicted, mut freed) = (0, 0);
+        loop {
+            let used = self.memory.used();
+            if used.saturating_add(bytes) <= limit {
+                return Ok(());
+            }
+            if self.memory.buffers().saturating_add(bytes) > limit {
                 return Err(OutOfMemory);
             }
+            if evicted >= REQUEST_KEYS_MAX && freed >= bytes && used > limit {
+                self.memory.grant(used + bytes);
+                return Ok(());
+            }
+            freed += self.evict_one(who, now, random).ok_or(OutOfMemory)?;
+            evicted += 1;
         }
-        Ok(())
     }
 
-    fn evict_from(&self, partition: Partition, who: Who, now: Millis, random: &mut Rng) -> bool {
-        let mut locked = self.lock_to_write(partition);
-        let Some(position) = self.choose(&locked, who, now, random) else { return false };
-        self.discard(&mut locked, position, |memory| memory.count_evicted(1));
-        true
+    /// Evicts one key and tells the bytes that this gave back; `None` if all partitions were looked through and hold
+    /// nothing that may leave.
+    fn evict_one(&self, who: Who, now: Millis, random: &mut Rng) -> Option<usize> {
+        let counted = self.leaving(who)?;
+        let drawn = (0..DRAWS_MAX)
+            .find_map(|_| self.draw(counted, who, now, random).and_then(|key| self.evict(&key)));
+        drawn.or_else(|| self.search(counted, who, now, random))
     }
 
-    fn choose(&self, locked: &Locked<'_>, who: Who, now: Millis, random: &mut Rng) -> Option<u32> {
-        let roster = &locked.book.roster;
-        let places = u32::try_from(roster.places()).ok().filter(|&places| places > 0)?;
-        let mut longest: Option<(u32, u32)> = None;
-        let mut samples = 0;
-        for _ in 0..TRIES_MAX {
-            let position = random.u32(..places);
-            let Some(entry) = roster.get(position) else { continue };
-            if entry.deadline.passed(now) || self.databases.database(entry.namespace).is_none() {
-                return Some(position);
-            }
-            if who == Who::WithDeadline && entry.deadline.moment().is_none() {
-                continue;
-            }
-            let Some((_, item)) = locked.table.at(entry.hash, position) else { continue };
-            let idle = item.idle_ticks(now);
-            if longest.is_none_or(|(other, _)| idle > other) {
-                longest = Some((idle, position));
-            }
-            samples += 1;
-            if samples == SAMPLES {
-                break;
-            }
+    /// By what partitions are weighted for those who may leave; `None` if the counts tell that nobody may.
+    fn leaving(&self, who: Who) -> Option<Counted> {
+        let flushed = || {
+            let live: usize = Database::all().map(|database| self.databases.size(database).keys).sum();
+            self.census.total(Counted::Keys) != live as u64
+        };
+        match who {
+            Who::Nobody => None,
+            Who::Anybody => Some(Counted::Keys),
+            Who::WithDeadline if self.census.total(Counted::Deadlines) > 0 => Some(Counted::Deadlines),
+            // What a flush left behind may leave under any policy that lets anything.
+            Who::WithDeadline => flushed().then_some(Counted::Keys),
         }
-        longest.map(|(_, position)| position)
+    }
+
+    /// The better of two partitions' bests. A key alone in its partition, always the best there, would lose to most.
+    fn draw(&self, counted: Counted, who: Who, now: Millis, random: &mut Rng) -> Option<Candidate> {
+        let partitions = self.census.draw_two(counted, random)?;
+        let bests = partitions.map(|partition| {
+            let (table, book) = self.lock_to_walk(partition);
+            let places = u32::try_from(book.roster.places()).ok().filter(|&places| places > 0)?;
+            let drawn = (0..TRIES_MAX).map(|_| random.u32(..places));
+            self.best(partition, (&table, &book.roster), drawn, (who, now))
+        });
+        bests.into_iter().flatten().max_by_key(|candidate| candidate.idle_ticks)
+    }
+
+    /// Looks through all partitions, from a random one on, and evicts from the first that holds somebody who may leave;
+    /// under one lock, so that nobody else takes the key that was found.
+    fn search(&self, counted: Counted, who: Who, now: Millis, random: &mut Rng) -> Option<usize> {
+        let first = random.u16(..PARTITIONS);
+        (0..PARTITIONS).find_map(|offset| {
+            let partition = Partition::new((first + offset) % PARTITIONS)?;
+            if self.census.count(counted, partition) == 0 {
+                return None;
+            }
+            let locked = self.lock_to_write(partition);
+            let places = u32::try_from(locked.book.roster.places()).ok().filter(|&places| places > 0)?;
+            let start = random.u32(..places);
+            let positions = (start..places).chain(0..start);
+            let best = self.best(partition, (&locked.table, &locked.book.roster), positions, (who, now));
+            self.evict_from(locked, best?.position)
+        })
+    }
+
+    /// Of the first few at these places who may leave, the one to leave first.
+    fn best(
+        &self,
+        partition: Partition,
+        (table, roster): (&impl Readable, &Roster),
+        positions: impl Iterator<Item = u32>,
+        (who, now): (Who, Millis),
+    ) -> Option<Candidate> {
+        let weigh = |position: u32| {
+            let entry = *roster.get(position)?;
+            let gone = entry.deadline.passed(now) || self.databases.database(entry.namespace).is_none();
+            let may_leave = gone || who == Who::Anybody || entry.deadline.moment().is_some();
+            let (_, item) = table.at(entry.hash, position).filter(|_| may_leave)?;
+            let idle_ticks = if gone { u32::MAX } else { item.idle_ticks(now) };
+            Some(Candidate { partition, position, entry, idle_ticks })
+        };
+        positions.filter_map(weigh).take(SAMPLES).max_by_key(|candidate| candidate.idle_ticks)
+    }
+
+    /// Evicts a key that was chosen before its partition was locked for that; `None` if it has left or changed since.
+    fn evict(&self, candidate: &Candidate) -> Option<usize> {
+        let locked = self.lock_to_write(candidate.partition);
+        let is_same = locked.book.roster.get(candidate.position) == Some(&candidate.entry);
+        if is_same { self.evict_from(locked, candidate.position) } else { None }
+    }
+
+    fn evict_from(&self, mut locked: Locked<'_>, position: u32) -> Option<usize> {
+        let discarded = self.discard(&mut locked, position, |memory| memory.count_evicted(1))?;
+        // A large value takes long to drop.
+        drop(locked);
+        Some(discarded.bytes)
     }
 }
 
-/// Keys compared for each one that leaves; Redis takes 5 by default and 10 where precision counts.
-const SAMPLES: u32 = 8;
+/// Keys compared in each of two partitions for each one that leaves; Redis takes 5 by default and 10 where precision
+/// counts.
+const SAMPLES: usize = 4;
 
 /// Places drawn for those samples, free ones included.
-const TRIES_MAX: u32 = 48;
+const TRIES_MAX: usize = 24;
 
-/// Partitions in a row without anything that may leave, after which a write is refused.
-const FRUITLESS_MAX: u32 = 4 * PARTITIONS as u32;
+/// Draws that may find nobody, or somebody who leaves meanwhile, before all partitions are looked through.
+const DRAWS_MAX: usize = 4;
+
+/// Keys that leave for one request, unless it needs the memory of more.
+const REQUEST_KEYS_MAX: usize = 256;
+
+/// Keys that leave in one step of the background.
+const SHRINK_KEYS_MAX: usize = 256;
+
+#[cfg(test)]
+mod tests;

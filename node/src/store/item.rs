@@ -43,8 +43,11 @@ impl Item {
         u64::from(self.idle_ticks(now)) << TICK_SHIFT
     }
 
+    /// Ticks since the last use. A use that seems to lie ahead was just now: another worker's moment is later than
+    /// this one's, or the clock was put back.
     pub(super) fn idle_ticks(&self, now: Millis) -> u32 {
-        ticks(now).wrapping_sub(self.used.load(Ordering::Relaxed))
+        let ticks = ticks(now).wrapping_sub(self.used.load(Ordering::Relaxed));
+        if ticks > u32::MAX / 2 { 0 } else { ticks }
     }
 
     /// Notes a use. Writes only if the tick changed, so that a hot item's cache line is not fought for.
@@ -63,9 +66,30 @@ impl Item {
     }
 }
 
-/// The clock of uses: ticks of 64 ms, which wrap after eight years.
+/// The clock of uses: ticks of 64 ms, which wrap after eight years; half of that can be told from a moment ahead.
 const fn ticks(now: Millis) -> u32 {
     (now.0 >> TICK_SHIFT) as u32
 }
 
 const TICK_SHIFT: u32 = 6;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_used_a_moment_ahead_is_not_idle() {
+        let item = Item::new(Value::string(b"v"), Deadline::NEVER, 0, Millis(1_000_000));
+        assert_eq!(item.idle_ms(Millis(1_000_000 + 640)), 640);
+        assert_eq!(item.idle_ms(Millis(1_000_000 - 64)), 0, "another worker's later tick");
+        item.touch(Millis(9_000_000));
+        assert_eq!(item.idle_ms(Millis(1_000_000)), 0, "the clock was put back by hours");
+    }
+
+    #[test]
+    fn idle_time_is_right_while_the_ticks_wrap() {
+        let wrap = 1_u64 << (32 + TICK_SHIFT);
+        let item = Item::new(Value::string(b"v"), Deadline::NEVER, 0, Millis(wrap - 64));
+        assert_eq!(item.idle_ms(Millis(wrap + 64)), 128);
+    }
+}

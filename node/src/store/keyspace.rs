@@ -85,11 +85,11 @@ impl<'s> Keyspace<'s> {
         self.touch = touch;
     }
 
-    /// Whether so many bytes more fit the memory limit.
+    /// Whether so many bytes more fit the memory limit, or the room that was made while the total sinks to it.
     #[must_use]
     pub fn fits(&self, bytes: usize) -> bool {
         let used = self.store.memory.used().saturating_add_signed(self.grown_bytes as isize);
-        used.saturating_add(bytes) <= self.store.memory.limit()
+        used.saturating_add(bytes) <= self.store.memory.ceiling()
     }
 
     /// Until when hashes stay compact.

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 #[derive(Debug, Default)]
 pub struct Memory {
     limit: AtomicUsize,
+    /// What the last request for which room was made above the limit may fill. Written by eviction.
+    granted: AtomicUsize,
     data: AtomicI64,
     buffers: AtomicI64,
     peak: AtomicUsize,
@@ -42,8 +44,9 @@ impl Memory {
         self.limit.load(Ordering::Relaxed)
     }
 
-    /// Changes the limit. What is above it leaves as writes come in.
+    /// Changes the limit. What is above it leaves in bounded steps: as writes come in, and in the background.
     pub fn set_limit(&self, limit: usize) {
+        self.granted.store(0, Ordering::Relaxed);
         self.limit.store(limit, Ordering::Relaxed);
     }
 
@@ -61,10 +64,21 @@ impl Memory {
         clamp(&self.data) + clamp(&self.buffers)
     }
 
-    /// Bytes of connection buffers.
+    /// Bytes of connection buffers, which cannot be evicted.
     #[must_use]
     pub fn buffers(&self) -> usize {
         clamp(&self.buffers)
+    }
+
+    /// What all bytes in use may come to: the limit. While the total is still above a limit that was lowered, the total
+    /// for which a request was let pass after it had made room for itself.
+    pub(super) fn ceiling(&self) -> usize {
+        let limit = self.limit();
+        if self.used() > limit { limit.max(self.granted.load(Ordering::Relaxed)) } else { limit }
+    }
+
+    pub(super) fn grant(&self, total: usize) {
+        self.granted.store(total, Ordering::Relaxed);
     }
 
     /// The parts in use.

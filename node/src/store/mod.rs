@@ -2,6 +2,7 @@
 //! here is synchronous and knows neither commands nor sockets.
 
 mod apply;
+mod census;
 mod databases;
 mod engine;
 mod eviction;

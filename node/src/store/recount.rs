@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use larder_proto::slot::Partition;
 use larder_proto::time::{Deadline, Millis};
 
+use super::census::Counted;
 use super::databases::{Database, DatabaseSize};
 use super::engine::Store;
 use super::index::Readable;
@@ -40,12 +41,13 @@ impl Store {
         for partition in Partition::all() {
             let locked = self.lock_to_write(partition);
             recount.data_bytes += locked.table.bytes() + locked.book.roster.bytes();
-            let mut entries = 0;
+            let (mut entries, mut deadlines) = (0, 0);
             for (place, entry) in locked.book.roster.from(0) {
                 let (key, item) = locked.table.at(entry.hash, place).expect("a roster's entry has its item");
                 assert_eq!((item.deadline, key.namespace), (entry.deadline, entry.namespace));
                 recount.data_bytes += item.heap_bytes(key.bytes.len());
                 entries += 1;
+                deadlines += u32::from(entry.deadline.moment().is_some());
                 if let Some(database) = self.databases.database(entry.namespace) {
                     let size = &mut recount.sizes[database.number()];
                     size.keys += 1;
@@ -53,6 +55,8 @@ impl Store {
                 }
             }
             assert_eq!(entries, locked.table.len(), "every item stands in the roster");
+            assert_eq!(self.census.count(Counted::Keys, partition) as usize, entries);
+            assert_eq!(self.census.count(Counted::Deadlines, partition), deadlines);
         }
         recount
     }

@@ -11,11 +11,12 @@ use super::value::heap_bytes;
 pub(super) struct Roster {
     places: Vec<Place>,
     first_free: Option<u32>,
-    taken: usize,
+    taken: u32,
+    deadlines: u32,
 }
 
 /// What the roster knows of a key without looking it up.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) hash: u64,
     pub(super) deadline: Deadline,
@@ -32,6 +33,7 @@ impl Roster {
     /// Takes a place for a new key; the place, and the bytes by which the roster grew.
     pub(super) fn add(&mut self, entry: Entry) -> (u32, usize) {
         self.taken += 1;
+        self.deadlines += has_deadline(entry.deadline);
         if let Some(position) = self.first_free {
             let place = &mut self.places[position as usize];
             if let Place::Free { next } = *place {
@@ -47,9 +49,13 @@ impl Roster {
 
     /// Frees a place; the bytes by which the roster shrank, which it does once it is empty.
     pub(super) fn remove(&mut self, position: u32) -> usize {
-        self.places[position as usize] = Place::Free { next: self.first_free };
-        self.first_free = Some(position);
-        self.taken -= 1;
+        let place = &mut self.places[position as usize];
+        if let Place::Taken(entry) = *place {
+            self.taken -= 1;
+            self.deadlines -= has_deadline(entry.deadline);
+            *place = Place::Free { next: self.first_free };
+            self.first_free = Some(position);
+        }
         if self.taken > 0 {
             return 0;
         }
@@ -60,8 +66,19 @@ impl Roster {
 
     pub(super) fn set_deadline(&mut self, position: u32, deadline: Deadline) {
         if let Some(Place::Taken(entry)) = self.places.get_mut(position as usize) {
+            self.deadlines = self.deadlines + has_deadline(deadline) - has_deadline(entry.deadline);
             entry.deadline = deadline;
         }
+    }
+
+    /// Keys.
+    pub(super) const fn taken(&self) -> u32 {
+        self.taken
+    }
+
+    /// Keys with a deadline.
+    pub(super) const fn deadlines(&self) -> u32 {
+        self.deadlines
     }
 
     /// Places, free ones included.
@@ -78,8 +95,14 @@ impl Roster {
 
     /// The entries from a place on, with their places.
     pub(super) fn from(&self, position: u32) -> impl Iterator<Item = (u32, &Entry)> {
+        self.among(position, self.places.len())
+    }
+
+    /// The entries at so many places from a place on, with their places.
+    pub(super) fn among(&self, position: u32, places: usize) -> impl Iterator<Item = (u32, &Entry)> {
         let start = (position as usize).min(self.places.len());
-        self.places[start..].iter().zip(position..).filter_map(|(place, at)| match place {
+        let end = start.saturating_add(places).min(self.places.len());
+        self.places[start..end].iter().zip(position..).filter_map(|(place, at)| match place {
             Place::Taken(entry) => Some((at, entry)),
             Place::Free { .. } => None,
         })
@@ -89,6 +112,10 @@ impl Roster {
     pub(super) fn bytes(&self) -> usize {
         heap_bytes(self.places.capacity() * size_of::<Place>())
     }
+}
+
+fn has_deadline(deadline: Deadline) -> u32 {
+    u32::from(deadline.moment().is_some())
 }
 
 #[cfg(test)]

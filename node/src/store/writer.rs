@@ -10,7 +10,7 @@ use larder_proto::effect::{Effect, EffectSink, Namespace, Stamp};
 use larder_proto::time::Deadline;
 
 use super::databases::Database;
-use super::engine::Book;
+use super::engine::{Book, Store};
 use super::held::{Held, Locked};
 use super::index::{Lookup, Readable};
 use super::item::Item;
@@ -96,7 +96,7 @@ impl<'k, 's> Writer<'k, 's> {
         let Some(locked) = held.locked(key) else { return false };
         let Some(item) = locked.table.get_mut(&lookup) else { return false };
         let count = move_deadline(item, &mut locked.book, deadline);
-        store.databases.count(*database, 0, count);
+        count_deadlines(store, *database, locked, count);
         self.tell(key, &Effect::Deadline { key, deadline });
         true
     }
@@ -228,7 +228,7 @@ impl<'k, 's> Writer<'k, 's> {
         item.touch(*now);
         *grown_bytes += item.value.heap_bytes() as i64 - before as i64;
         let count = move_deadline(item, &mut locked.book, deadline);
-        store.databases.count(*database, 0, count);
+        count_deadlines(store, *database, locked, count);
         if let Some(old) = old {
             self.drop_later(old);
         }
@@ -240,6 +240,7 @@ impl<'k, 's> Writer<'k, 's> {
         let Some(locked) = held.locked(lookup.key) else { return };
         let entry = Entry { hash: lookup.hash, deadline, namespace: lookup.namespace };
         let (position, roster_bytes) = locked.book.roster.add(entry);
+        store.census.publish(locked.partition, &locked.book.roster);
         let item = Item::new(value, deadline, position, *now);
         let item_bytes = item.heap_bytes(lookup.key.len());
         let table_bytes = locked.table.insert(lookup, item);
@@ -252,6 +253,7 @@ impl<'k, 's> Writer<'k, 's> {
         let locked = held.locked(lookup.key)?;
         let (item, table_bytes) = locked.table.remove(lookup)?;
         let roster_bytes = locked.book.roster.remove(item.position);
+        store.census.publish(locked.partition, &locked.book.roster);
         *grown_bytes -= (item.heap_bytes(lookup.key.len()) + table_bytes + roster_bytes) as i64;
         store.databases.count(*database, -1, -i64::from(item.deadline.moment().is_some()));
         Some(item)
@@ -330,6 +332,15 @@ fn move_deadline(item: &mut Item, book: &mut Book, deadline: Deadline) -> i64 {
     item.deadline = deadline;
     book.roster.set_deadline(item.position, deadline);
     i64::from(deadline.moment().is_some()) - i64::from(had_one)
+}
+
+/// Counts by how much the number of keys with a deadline changed.
+#[inline]
+fn count_deadlines(store: &Store, database: Database, locked: &Locked<'_>, change: i64) {
+    if change != 0 {
+        store.databases.count(database, 0, change);
+        store.census.publish(locked.partition, &locked.book.roster);
+    }
 }
 
 /// Whether a string of so many bytes may take the place of another without wasting more than half of it.
