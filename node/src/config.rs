@@ -6,7 +6,7 @@ mod rows;
 mod sources;
 mod units;
 
-pub use rows::{FIXED, ROWS, Row};
+pub use rows::{FIXED, Names, ROWS, Row};
 pub use sources::{ConfigError, Invocation, Verb, command_line, load};
 pub use units::human_bytes;
 

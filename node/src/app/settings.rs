@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use parking_lot::Mutex;
 
 use crate::commands::ports::Settings;
-use crate::config::{Config, FIXED, ROWS, Row};
+use crate::config::{Config, FIXED, Names, ROWS, Row};
 use crate::server::Tunables;
 use crate::store::{HashLimits, Store};
 
@@ -50,7 +50,7 @@ impl Settings for LiveSettings {
     fn each(&self, visit: &mut dyn FnMut(&str, &str)) {
         let config = self.config.lock().clone();
         for row in ROWS {
-            visit(row.redis.unwrap_or(row.name), &(row.show)(&config));
+            visit(row.redis.unwrap_or(row.name), &(row.show)(&config, Names::Redis));
         }
         FIXED.iter().for_each(|(name, value)| visit(name, value));
     }

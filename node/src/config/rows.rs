@@ -22,8 +22,17 @@ pub struct Row {
     pub secret: bool,
     /// Reads a value into the settings.
     pub parse: fn(&mut Config, &str) -> Result<(), String>,
-    /// Writes the value as CONFIG GET does.
-    pub show: fn(&Config) -> String,
+    /// Writes the value.
+    pub show: fn(&Config, Names) -> String,
+}
+
+/// In whose words a value is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// Ours: `check-config`.
+    Own,
+    /// Those of Redis: CONFIG GET.
+    Redis,
 }
 
 /// All settings.
@@ -37,7 +46,7 @@ pub const ROWS: &[Row] = &[
         live: false,
         secret: false,
         parse: |config, text| put(&mut config.bind, text, "an IP address such as 127.0.0.1, 0.0.0.0 or ::1"),
-        show: |config| config.bind.to_string(),
+        show: |config, _| config.bind.to_string(),
     },
     Row {
         name: "port",
@@ -51,7 +60,7 @@ pub const ROWS: &[Row] = &[
             put_within(&mut config.port, text, 1, u16::MAX - 3)?;
             Ok(())
         },
-        show: |config| config.port.to_string(),
+        show: |config, _| config.port.to_string(),
     },
     Row {
         name: "threads",
@@ -68,7 +77,7 @@ pub const ROWS: &[Row] = &[
             }
             _ => put_within(&mut config.threads, text, 1, THREADS_MAX),
         },
-        show: |config| config.threads.to_string(),
+        show: |config, _| config.threads.to_string(),
     },
     Row {
         name: "max-memory",
@@ -79,7 +88,7 @@ pub const ROWS: &[Row] = &[
         live: true,
         secret: false,
         parse: |config, text| put_bytes(&mut config.memory_bytes_max, text, MEMORY_BYTES_MIN, usize::MAX),
-        show: |config| config.memory_bytes_max.to_string(),
+        show: |config, _| config.memory_bytes_max.to_string(),
     },
     Row {
         name: "eviction",
@@ -95,7 +104,10 @@ pub const ROWS: &[Row] = &[
                 Eviction::named(text).ok_or_else(|| format!("'{text}' is none of {}", names()))?;
             Ok(())
         },
-        show: |config| config.eviction.redis_name().to_owned(),
+        show: |config, names| match names {
+            Names::Own => config.eviction.name().to_owned(),
+            Names::Redis => config.eviction.redis_name().to_owned(),
+        },
     },
     Row {
         name: "region",
@@ -106,7 +118,7 @@ pub const ROWS: &[Row] = &[
         live: false,
         secret: false,
         parse: |config, text| put_name(&mut config.region, text),
-        show: |config| config.region.clone(),
+        show: |config, _| config.region.clone(),
     },
     Row {
         name: "service",
@@ -117,7 +129,7 @@ pub const ROWS: &[Row] = &[
         live: false,
         secret: false,
         parse: |config, text| put_name(&mut config.service, text),
-        show: |config| config.service.clone(),
+        show: |config, _| config.service.clone(),
     },
     Row {
         name: "require-password",
@@ -131,7 +143,7 @@ pub const ROWS: &[Row] = &[
             text.clone_into(&mut config.password);
             Ok(())
         },
-        show: |config| config.password.clone(),
+        show: |config, _| config.password.clone(),
     },
     Row {
         name: "max-clients",
@@ -142,7 +154,7 @@ pub const ROWS: &[Row] = &[
         live: true,
         secret: false,
         parse: |config, text| put_within(&mut config.clients_max, text, 1, CLIENTS_MAX),
-        show: |config| config.clients_max.to_string(),
+        show: |config, _| config.clients_max.to_string(),
     },
     Row {
         name: "idle-timeout",
@@ -153,7 +165,7 @@ pub const ROWS: &[Row] = &[
         live: true,
         secret: false,
         parse: |config, text| put_within(&mut config.idle_seconds_max, text, 0, SECONDS_MAX),
-        show: |config| config.idle_seconds_max.to_string(),
+        show: |config, _| config.idle_seconds_max.to_string(),
     },
     Row {
         name: "request-timeout",
@@ -164,7 +176,7 @@ pub const ROWS: &[Row] = &[
         live: true,
         secret: false,
         parse: |config, text| put_within(&mut config.frame_seconds_max, text, 1, SECONDS_MAX),
-        show: |config| config.frame_seconds_max.to_string(),
+        show: |config, _| config.frame_seconds_max.to_string(),
     },
     Row {
         name: "max-value",
@@ -175,7 +187,7 @@ pub const ROWS: &[Row] = &[
         live: true,
         secret: false,
         parse: |config, text| put_bytes(&mut config.value_bytes_max, text, VALUE_BYTES_MIN, VALUE_BYTES_MAX),
-        show: |config| config.value_bytes_max.to_string(),
+        show: |config, _| config.value_bytes_max.to_string(),
     },
     Row {
         name: "max-reply",
@@ -186,7 +198,7 @@ pub const ROWS: &[Row] = &[
         live: true,
         secret: false,
         parse: |config, text| put_bytes(&mut config.reply_bytes_max, text, VALUE_BYTES_MIN, usize::MAX >> 1),
-        show: |config| config.reply_bytes_max.to_string(),
+        show: |config, _| config.reply_bytes_max.to_string(),
     },
     Row {
         name: "max-key",
@@ -197,7 +209,7 @@ pub const ROWS: &[Row] = &[
         live: true,
         secret: false,
         parse: |config, text| put_bytes(&mut config.key_bytes_max, text, 1, VALUE_BYTES_MAX),
-        show: |config| config.key_bytes_max.to_string(),
+        show: |config, _| config.key_bytes_max.to_string(),
     },
     Row {
         name: "slow-log-threshold",
@@ -208,7 +220,7 @@ pub const ROWS: &[Row] = &[
         live: true,
         secret: false,
         parse: |config, text| put_within(&mut config.slow_us_min, text, -1, i64::MAX),
-        show: |config| config.slow_us_min.to_string(),
+        show: |config, _| config.slow_us_min.to_string(),
     },
     Row {
         name: "slow-log-length",
@@ -219,7 +231,7 @@ pub const ROWS: &[Row] = &[
         live: true,
         secret: false,
         parse: |config, text| put_within(&mut config.slow_entries_max, text, 0, SLOW_ENTRIES_MAX),
-        show: |config| config.slow_entries_max.to_string(),
+        show: |config, _| config.slow_entries_max.to_string(),
     },
     Row {
         name: "hash-compact-entries",
@@ -230,7 +242,7 @@ pub const ROWS: &[Row] = &[
         live: true,
         secret: false,
         parse: |config, text| put_within(&mut config.hash_entries_max, text, 0, 65_536),
-        show: |config| config.hash_entries_max.to_string(),
+        show: |config, _| config.hash_entries_max.to_string(),
     },
     Row {
         name: "hash-compact-value",
@@ -241,7 +253,7 @@ pub const ROWS: &[Row] = &[
         live: true,
         secret: false,
         parse: |config, text| put_bytes(&mut config.hash_value_bytes_max, text, 0, 1 << 20),
-        show: |config| config.hash_value_bytes_max.to_string(),
+        show: |config, _| config.hash_value_bytes_max.to_string(),
     },
     Row {
         name: "shutdown-timeout",
@@ -252,7 +264,7 @@ pub const ROWS: &[Row] = &[
         live: false,
         secret: false,
         parse: |config, text| put_within(&mut config.shutdown_seconds_max, text, 0, SECONDS_MAX),
-        show: |config| config.shutdown_seconds_max.to_string(),
+        show: |config, _| config.shutdown_seconds_max.to_string(),
     },
     Row {
         name: "log",
@@ -266,7 +278,7 @@ pub const ROWS: &[Row] = &[
             text.clone_into(&mut config.log);
             Ok(())
         },
-        show: |config| config.log.clone(),
+        show: |config, _| config.log.clone(),
     },
 ];
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
 
-use super::rows::ROWS;
+use super::rows::{Names, ROWS};
 use super::{Config, file};
 use crate::store::Eviction;
 
@@ -136,7 +136,7 @@ impl Config {
     #[must_use]
     pub fn to_toml(&self) -> String {
         let line = |row: &super::Row| {
-            let shown = (row.show)(self);
+            let shown = (row.show)(self, Names::Own);
             let shown = if row.secret && !shown.is_empty() { "********".to_owned() } else { shown };
             format!("{} = {shown:?}\n", row.name)
         };
