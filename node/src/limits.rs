@@ -90,7 +90,7 @@ pub const SLOW_WORD_BYTES_MAX: usize = 128;
 pub const SWEEP_ROUND_MS: u64 = 1_000;
 
 /// Milliseconds between two steps of the sweep.
-pub const SWEEP_STEP_MS: u64 = 10;
+pub const SWEEP_STEP_MS: u64 = 25;
 
 /// Connections to the admin port that are served at the same time.
 pub const ADMIN_CONNECTIONS_MAX: usize = 64;
