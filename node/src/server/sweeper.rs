@@ -54,7 +54,7 @@ async fn sweep(store: &Store, partition: Partition, clock: &dyn Clock) {
 }
 
 /// Steps of eviction in one tick: some 200,000 keys a second.
-const SHRINK_STEPS_MAX: usize = 8;
+const SHRINK_STEPS_MAX: usize = 20;
 
 #[cfg(test)]
 mod tests {
