@@ -1,5 +1,8 @@
-//! The command line.
+//! The command line, and the environment for what should not stand in it.
+//!
+//! What may hold a password is taken apart here and not by clap, which would print it when it is wrong.
 
+use std::env::VarError;
 use std::path::PathBuf;
 
 use clap::Parser;
@@ -15,11 +18,21 @@ pub(crate) struct Args {
     pub(crate) listen: String,
 
     /// The backend; `GET /42` asks it for URL/42.
-    #[arg(long, value_name = "URL", value_parser = backend_url)]
-    pub(crate) backend: Uri,
+    #[arg(long, value_name = "URL")]
+    pub(crate) backend: String,
+
+    /// How long the backend may be silent, before it answers or within a body, in seconds.
+    #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub(crate) backend_timeout: u32,
 
     /// Nodes of the regional larder cluster, joined by commas; any of them will do.
-    #[arg(long, default_value = "127.0.0.1:6379", value_name = "HOST:PORT,...")]
+    #[arg(
+        long,
+        env = "GATEWAY_INTERNAL",
+        hide_env_values = true,
+        default_value = "127.0.0.1:6379",
+        value_name = "HOST:PORT,..."
+    )]
     pub(crate) internal: String,
 
     /// The region of this gateway.
@@ -27,9 +40,10 @@ pub(crate) struct Args {
     pub(crate) region: String,
 
     /// An external cache: the region it is used from, or Default, and its connection string.
-    /// Repeatable. Example: "Southeast Asia=host:6380,password=...,ssl=True".
-    #[arg(long, value_name = "REGION=CONNECTION_STRING", value_parser = external)]
-    pub(crate) external: Vec<(String, String)>,
+    /// Repeatable. Example: "Southeast Asia=host:6380,password=...,ssl=True". Without the flag, from
+    /// the environment: GATEWAY_EXTERNAL, with entries separated by a newline or `;`.
+    #[arg(long, value_name = "REGION=CONNECTION_STRING")]
+    pub(crate) external: Vec<String>,
 
     /// A PEM file with root certificates to trust beside the platform's.
     #[arg(long, value_name = "FILE")]
@@ -44,16 +58,39 @@ pub(crate) struct Args {
     pub(crate) duration: i64,
 }
 
-fn backend_url(text: &str) -> Result<Uri, String> {
-    let uri: Uri = text.parse().map_err(|error| format!("{error}"))?;
-    match (uri.scheme_str(), uri.authority(), uri.query()) {
-        (Some("http"), Some(_), None) => Ok(uri),
-        _ => Err("expected http://HOST:PORT or http://HOST:PORT/PATH".to_owned()),
+impl Args {
+    /// The URL of the backend; the error does not repeat it.
+    pub(crate) fn backend_url(&self) -> Result<Uri, String> {
+        let uri: Uri = self.backend.parse().map_err(|error| format!("--backend: {error}"))?;
+        if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+            return Err("--backend: a user name or password in the URL is not supported".to_owned());
+        }
+        match (uri.scheme_str(), uri.authority(), uri.query()) {
+            (Some("http"), Some(_), None) => Ok(uri),
+            _ => Err("--backend: expected http://HOST:PORT or http://HOST:PORT/PATH".to_owned()),
+        }
+    }
+
+    /// Pairs of a region and a connection string; the error does not repeat them.
+    pub(crate) fn externals(&self) -> Result<Vec<(String, String)>, String> {
+        if !self.external.is_empty() {
+            return self.external.iter().map(|entry| external("--external", entry)).collect();
+        }
+        match std::env::var(EXTERNAL) {
+            Ok(text) => {
+                let entries = text.split(['\n', ';']).map(str::trim).filter(|entry| !entry.is_empty());
+                entries.map(|entry| external(EXTERNAL, entry)).collect()
+            }
+            Err(VarError::NotPresent) => Ok(Vec::new()),
+            Err(VarError::NotUnicode(_)) => Err(format!("{EXTERNAL}: expected UTF-8")),
+        }
     }
 }
 
 /// Splits at the first `=`: a region's name holds none, a connection string does.
-fn external(text: &str) -> Result<(String, String), String> {
-    let (region, string) = text.split_once('=').ok_or("expected REGION=CONNECTION_STRING")?;
-    Ok((region.to_owned(), string.to_owned()))
+fn external(source: &str, text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('=').ok_or_else(|| format!("{source}: expected REGION=CONNECTION_STRING"))?;
+    Ok((parts.0.to_owned(), parts.1.to_owned()))
 }
+
+const EXTERNAL: &str = "GATEWAY_EXTERNAL";

@@ -4,13 +4,14 @@ use std::fmt;
 use std::time::Duration;
 
 use http_body_util::combinators::BoxBody;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Bytes;
 use hyper::header::{HOST, HeaderValue};
-use hyper::{HeaderMap, Method, Request, Response, Uri};
+use hyper::{HeaderMap, Method, Request, Response, Uri, Version};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
+use crate::body::{BodyError, Timed};
 use crate::headers::drop_hop_by_hop;
 
 /// The body of a request to the backend.
@@ -20,20 +21,22 @@ pub(crate) type RequestBody = BoxBody<Bytes, hyper::Error>;
 pub(crate) struct Backend {
     client: Client<HttpConnector, RequestBody>,
     base: Uri,
+    timeout: Duration,
 }
 
 /// Why the backend gave no answer.
 pub(crate) enum BackendError {
     /// It cannot be reached, or broke off.
     Unreachable,
-    /// It did not begin to answer in time.
+    /// It did not begin to answer in time, or did not go on.
     TimedOut,
     /// The path makes no URL.
     Path,
 }
 
 impl Backend {
-    pub(crate) fn new(base: &Uri) -> Self {
+    /// A backend that may be silent for `timeout`, before an answer as well as within its body.
+    pub(crate) fn new(base: Uri, timeout: Duration) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
         connector.set_nodelay(true);
@@ -42,7 +45,7 @@ impl Backend {
             .pool_idle_timeout(POOL_IDLE)
             .pool_max_idle_per_host(POOL_IDLE_MAX)
             .build(connector);
-        Self { client, base: base.clone() }
+        Self { client, base, timeout }
     }
 
     /// Asks the backend for the path and query of the original request.
@@ -52,7 +55,7 @@ impl Backend {
         original: &Uri,
         mut headers: HeaderMap,
         body: RequestBody,
-    ) -> Result<Response<Incoming>, BackendError> {
+    ) -> Result<Response<Timed>, BackendError> {
         let uri = self.uri(original).ok_or(BackendError::Path)?;
         drop_hop_by_hop(&mut headers);
         let host = uri.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
@@ -61,10 +64,12 @@ impl Backend {
         *request.method_mut() = method;
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
-        match tokio::time::timeout(ANSWER_TIMEOUT, self.client.request(request)).await {
+        match tokio::time::timeout(self.timeout, self.client.request(request)).await {
             Ok(Ok(mut answer)) => {
                 drop_hop_by_hop(answer.headers_mut());
-                Ok(answer)
+                // The version is that of one connection: a backend's 1.0 says nothing about the gateway.
+                *answer.version_mut() = Version::HTTP_11;
+                Ok(answer.map(|body| Timed::new(body, self.timeout)))
             }
             Ok(Err(error)) => {
                 tracing::warn!(%error, "backend cannot be reached");
@@ -75,10 +80,29 @@ impl Backend {
     }
 
     fn uri(&self, original: &Uri) -> Option<Uri> {
+        if has_dot_segments(original.path()) {
+            return None;
+        }
         let path = original.path_and_query().map_or("/", |path| path.as_str());
         let base = self.base.path().trim_end_matches('/');
         let parts = Uri::builder().scheme("http").authority(self.base.authority()?.clone());
         parts.path_and_query(format!("{base}{path}")).build().ok()
+    }
+}
+
+/// Whether a backend that resolves the path (RFC 3986, section 5.2.4), decoded or not, could leave the
+/// base of its URL.
+fn has_dot_segments(path: &str) -> bool {
+    let plain = path.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/").replace("%5c", "/");
+    plain.split(['/', '\\']).any(|segment| matches!(segment, "." | ".."))
+}
+
+impl From<BodyError> for BackendError {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::Broken(_) => Self::Unreachable,
+            BodyError::TimedOut => Self::TimedOut,
+        }
     }
 }
 
@@ -93,6 +117,5 @@ impl fmt::Display for BackendError {
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 const POOL_IDLE: Duration = Duration::from_secs(30);
 const POOL_IDLE_MAX: usize = 64;

@@ -7,8 +7,12 @@ use hyper::header::{
     TRANSFER_ENCODING, UPGRADE,
 };
 
-/// Removes what belongs to one connection alone (RFC 9110, section 7.6.1).
+/// Removes what belongs to one connection alone (RFC 9110, section 7.6.1), and a length that does not
+/// rule the body: once Transfer-Encoding is gone, it would (RFC 9112, section 6.3).
 pub(crate) fn drop_hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(TRANSFER_ENCODING) || !has_one_length(headers) {
+        drop_length(headers);
+    }
     let listed: Vec<HeaderName> = headers
         .get_all(CONNECTION)
         .iter()
@@ -29,9 +33,16 @@ pub(crate) fn ask_for_all(headers: &mut HeaderMap) {
     }
 }
 
-/// Removes what a GET does not have, after its body has been left out.
-pub(crate) fn drop_body_headers(headers: &mut HeaderMap) {
+/// Removes the length of a body that is left out or replaced; that of the new one is its own.
+pub(crate) fn drop_length(headers: &mut HeaderMap) {
     headers.remove(CONTENT_LENGTH);
+}
+
+/// Whether there is one length, and a number.
+fn has_one_length(headers: &HeaderMap) -> bool {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let number = lengths.next().is_some_and(|length| length.as_bytes().iter().all(u8::is_ascii_digit));
+    number && lengths.next().is_none()
 }
 
 const HOP_BY_HOP: [HeaderName; 9] = [

@@ -8,7 +8,9 @@
 //! ```
 //!
 //! Answers to GET carry `X-Cache: hit|miss|unavailable` and, if a cache is configured,
-//! `X-Cache-Store: internal|external`. Everything but GET is passed on as it is.
+//! `X-Cache-Store: internal|external`. A value that makes no HTTP answer, as a date, is a `miss`, and
+//! the backend's answer takes its place. Every other method is passed on as it is, except CONNECT and
+//! TRACE, which are refused with 405; so is a path with dot segments, with 400.
 //!
 //! As in the reference example, the path (with its query) alone decides: what it answers is the same
 //! for everybody, whatever `Authorization`, `Cache-Control` and `Vary` say. A body of more than 2 MiB,
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn run(args: Args) -> Result<(), Box<dyn Error>> {
+    let backend = args.backend_url()?;
     let cache = build_cache(&args)?;
     let listener =
         TcpListener::bind(&args.listen).await.map_err(|e| format!("--listen {}: {e}", args.listen))?;
@@ -62,13 +65,13 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
     writeln!(
         std::io::stdout(),
         "gateway: http://{address} -> {}, region {}, {} cache: {store}{state}; try: curl -i http://{address}/42",
-        args.backend,
+        backend,
         cache.report().region(),
         args.caching_type,
     )?;
     let gateway = Gateway {
         cache,
-        backend: backend::Backend::new(&args.backend),
+        backend: backend::Backend::new(backend, Duration::from_secs(args.backend_timeout.into())),
         caching_type: args.caching_type,
         duration_seconds: args.duration,
     };
@@ -76,15 +79,15 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn build_cache(args: &Args) -> Result<Cache, larder_client::BuildError> {
+fn build_cache(args: &Args) -> Result<Cache, Box<dyn Error>> {
     let mut builder = Cache::builder(&args.region).internal(&args.internal);
-    for (use_from, connection_string) in &args.external {
-        builder = builder.external(use_from, connection_string);
+    for (use_from, connection_string) in args.externals()? {
+        builder = builder.external(&use_from, &connection_string);
     }
     if let Some(path) = &args.external_ca {
         builder = builder.root_certificates_file(path);
     }
-    builder.build()
+    Ok(builder.build()?)
 }
 
 /// How long the start waits for the caches.

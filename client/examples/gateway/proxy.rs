@@ -2,13 +2,13 @@
 
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode, Uri};
-use larder_client::{Cache, CachingType, Lookup, LookupResult, StoreUsed, limits};
+use hyper::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use larder_client::{Cache, CachingType, LookupResult, StoreUsed, limits};
 
 use crate::backend::{Backend, BackendError};
 use crate::body::{AnswerBody, Read, full, read_up_to};
-use crate::headers::{ask_for_all, drop_body_headers};
+use crate::headers::{ask_for_all, drop_length};
 use crate::stored::{to_answer, to_value};
 
 /// What every request needs.
@@ -24,6 +24,8 @@ impl Gateway {
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<AnswerBody> {
         let answer = match *request.method() {
             Method::GET => self.get(request).await,
+            // They would open a tunnel, and show what other proxies added.
+            Method::CONNECT | Method::TRACE => Ok(no_such_method()),
             _ => self.pass_on(request).await,
         };
         answer.unwrap_or_else(|error| refusal(&error))
@@ -32,13 +34,19 @@ impl Gateway {
     async fn get(&self, request: Request<Incoming>) -> Result<Response<AnswerBody>, BackendError> {
         let key = key(request.uri());
         let lookup = self.cache.lookup_value(&key, self.caching_type, None).await;
-        let (found, store) = (cache_word(&lookup), lookup.store.clone());
-        let mut answer = match lookup.into_value().and_then(to_answer) {
-            Some(answer) => answer,
-            None => self.fetch(&key, request).await.unwrap_or_else(|error| refusal(&error)),
+        let store = lookup.store.clone();
+        // A value that makes no answer is a miss: the backend answers, and its answer takes its place.
+        let not_found = match lookup.result {
+            LookupResult::Unavailable { .. } => "unavailable",
+            _ => "miss",
+        };
+        let (word, mut answer) = match lookup.into_value().and_then(to_answer) {
+            Some(answer) => ("hit", answer),
+            None => (not_found, self.fetch(&key, request).await.unwrap_or_else(|error| refusal(&error))),
         };
         let headers = answer.headers_mut();
-        headers.insert(X_CACHE, HeaderValue::from_static(found));
+        drop_cache_words(headers);
+        headers.insert(X_CACHE, HeaderValue::from_static(word));
         if store != StoreUsed::None {
             headers.insert(X_CACHE_STORE, HeaderValue::from_static(store.kind()));
         }
@@ -53,28 +61,29 @@ impl Gateway {
     ) -> Result<Response<AnswerBody>, BackendError> {
         let (mut parts, _) = request.into_parts();
         ask_for_all(&mut parts.headers);
-        drop_body_headers(&mut parts.headers);
+        drop_length(&mut parts.headers);
         let nothing = Empty::new().map_err(|never| match never {}).boxed();
         let answer = self.backend.ask(parts.method, &parts.uri, parts.headers, nothing).await?;
         // A body that the backend encoded unasked is not one for everybody.
         if answer.status() != StatusCode::OK || answer.headers().contains_key(CONTENT_ENCODING) {
             return Ok(answer.map(BodyExt::boxed));
         }
-        let (head, body) = answer.into_parts();
-        let body = match read_up_to(body, limits::VALUE_BYTES_DEFAULT).await {
-            Ok(Read::Whole(body)) => body,
-            Ok(Read::TooLarge(body)) => return Ok(Response::from_parts(head, body)),
-            Err(_) => return Err(BackendError::Unreachable),
+        let (mut head, body) = answer.into_parts();
+        let body = match read_up_to(body, limits::VALUE_BYTES_DEFAULT).await? {
+            Read::Whole(body) => body,
+            Read::TooLarge(body) => return Ok(Response::from_parts(head, body)),
         };
         let value = to_value(&body, head.headers.get(CONTENT_TYPE));
         self.cache.store_value(key, &value, self.duration_seconds, self.caching_type).await;
+        drop_length(&mut head.headers);
         Ok(Response::from_parts(head, full(body)))
     }
 
     /// Passes a request and its answer on as they come.
     async fn pass_on(&self, request: Request<Incoming>) -> Result<Response<AnswerBody>, BackendError> {
         let (parts, body) = request.into_parts();
-        let answer = self.backend.ask(parts.method, &parts.uri, parts.headers, body.boxed()).await?;
+        let mut answer = self.backend.ask(parts.method, &parts.uri, parts.headers, body.boxed()).await?;
+        drop_cache_words(answer.headers_mut());
         Ok(answer.map(BodyExt::boxed))
     }
 }
@@ -85,24 +94,35 @@ fn key(uri: &Uri) -> String {
     format!("userprofile-{}", path.strip_prefix('/').unwrap_or(path))
 }
 
-fn cache_word(lookup: &Lookup) -> &'static str {
-    match &lookup.result {
-        LookupResult::Hit(_) => "hit",
-        LookupResult::Unavailable { .. } => "unavailable",
-        LookupResult::Miss | LookupResult::Default(_) | LookupResult::NotConfigured { .. } => "miss",
-    }
+/// What another cache said on the way here is not what this one says.
+fn drop_cache_words(headers: &mut HeaderMap) {
+    headers.remove(X_CACHE);
+    headers.remove(X_CACHE_STORE);
+}
+
+fn no_such_method() -> Response<AnswerBody> {
+    let mut answer =
+        plain(StatusCode::METHOD_NOT_ALLOWED, "gateway: this method is not passed on\n".to_owned());
+    answer.headers_mut().insert(ALLOW, HeaderValue::from_static(METHODS));
+    answer
 }
 
 fn refusal(error: &BackendError) -> Response<AnswerBody> {
-    let mut answer = Response::new(full(format!("gateway: {error}\n")));
-    *answer.status_mut() = match error {
+    let status = match error {
         BackendError::Unreachable => StatusCode::BAD_GATEWAY,
         BackendError::TimedOut => StatusCode::GATEWAY_TIMEOUT,
         BackendError::Path => StatusCode::BAD_REQUEST,
     };
+    plain(status, format!("gateway: {error}\n"))
+}
+
+fn plain(status: StatusCode, text: String) -> Response<AnswerBody> {
+    let mut answer = Response::new(full(text));
+    *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     answer
 }
 
+const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 const X_CACHE_STORE: HeaderName = HeaderName::from_static("x-cache-store");

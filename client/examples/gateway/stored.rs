@@ -10,7 +10,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use larder_client::{Response, Value};
 
 use crate::body::{AnswerBody, full};
-use crate::headers::{drop_body_headers, drop_hop_by_hop};
+use crate::headers::{drop_hop_by_hop, drop_length};
 
 /// The value to store for the body of a 200.
 pub(crate) fn to_value(body: &Bytes, content_type: Option<&HeaderValue>) -> Value {
@@ -62,7 +62,7 @@ fn whole(response: Response) -> Option<hyper::Response<AnswerBody>> {
     }
     let mut answer = answer.body(full(response.body)).ok()?;
     drop_hop_by_hop(answer.headers_mut());
-    drop_body_headers(answer.headers_mut());
+    drop_length(answer.headers_mut());
     Some(answer)
 }
 
