@@ -1,13 +1,19 @@
 //! The grammar of connection strings and URLs: every option, every error, and that no secret ever
 //! shows. What the options do is tested against servers, in `options.rs` and `tls.rs`.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod support;
+
 use std::time::Duration;
 
+use larder_client::Cache;
 use larder_client::external::{
     ConnectionString, ConnectionStringError, Effect, Endpoint, OPTION_ROWS, Problem, Protocol, Proxy, Secret,
     TlsVersion,
 };
 use proptest::prelude::*;
+use support::Log;
 
 fn parse(text: &str) -> ConnectionString {
     ConnectionString::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"))
@@ -36,7 +42,7 @@ fn endpoints_of_every_form() {
     assert_eq!(string.endpoints(), expected);
     assert_eq!(
         string.to_string(),
-        "a,b:1,[::1]:7000,[fe80::2],[::1],!/run/redis.sock,1.2.3.4:65535,ssl=false"
+        "***,b:1,[::1]:7000,[fe80::2],[::1],!/run/redis.sock,1.2.3.4:65535,ssl=false"
     );
 }
 
@@ -196,6 +202,8 @@ fn wrong_strings_say_where_and_what_was_expected() {
         key_without_name.to_string(),
         "connection string, byte 8: unknown option (not shown, it may be a secret: is `password=` missing?)"
     );
+    let token = format!("h:1,{}", "x".repeat(64));
+    assert!(matches!(wrong(&token).problem, Problem::Endpoint { .. }), "longer than a host name's part");
     let many: Vec<String> = (0..65).map(|number| format!("h{number}")).collect();
     assert!(matches!(wrong(&many.join(",")).problem, Problem::Endpoint { expected: "at most 64 endpoints" }));
 }
@@ -230,6 +238,28 @@ fn urls_are_read_into_the_same_parts() {
     }
 }
 
+/// All that a builder, its error, the cache, its report and the log of the start print.
+fn shown_by_builder(name: &str, text: &str) -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _inside = runtime.enter();
+    let log = Log::default();
+    let builders = [
+        Cache::builder("local").external(name, text),
+        Cache::builder("local").internal(text),
+        Cache::builder(name).external("Default", text),
+    ];
+    let mut shown = String::new();
+    for builder in builders {
+        shown += &format!("{builder:?} {builder:#?}");
+        let built = tracing::subscriber::with_default(log.subscriber(), || builder.build());
+        shown += &match built {
+            Ok(cache) => format!("{cache:?} {0} {0:?} {1} {1:?}", cache.report(), cache.metrics()),
+            Err(error) => format!("{error} {error:?}"),
+        };
+    }
+    shown + &log.text()
+}
+
 proptest! {
     #[test]
     fn nothing_panics_and_nothing_is_shown(text in r"(redis://|rediss://)?[a-z:,=@%!\[\]/?$ .0-9A-Zé-]{0,60}") {
@@ -240,21 +270,34 @@ proptest! {
     }
 
     #[test]
-    fn secrets_are_never_shown(secret in "[a-zA-Z0-9+/=]{12,44}", form in 0usize..7) {
-        let text = match form {
-            0 => format!("h:1,password={secret}"),
-            1 => format!("h:1,password={secret},connectTimeout=x"),
-            2 => format!("h:1,{secret}="),
-            3 => format!("h:1,{secret}=,password=x"),
-            4 => format!("rediss://user:{}@h", secret.replace('/', "%2F")),
-            5 => format!("h:1,sentinelPassword={secret},serviceName=s"),
-            _ => format!("h:1,pasword={secret}"),
+    fn secrets_are_never_shown(secret in "[a-zA-Z0-9+/=]{12,44}", form in 0usize..14) {
+        // As a host name or a user, a key is tried without what neither can hold.
+        let plain = secret.replace(['+', '/', '='], "x");
+        let (name, text) = match form {
+            0 => ("Default".to_owned(), format!("h:1,password={secret}")),
+            1 => ("Default".to_owned(), format!("h:1,password={secret},connectTimeout=x")),
+            2 => ("Default".to_owned(), format!("h:1,{secret}=")),
+            3 => ("Default".to_owned(), format!("h:1,{secret}=,password=x")),
+            4 => ("Default".to_owned(), format!("rediss://user:{}@h", secret.replace('/', "%2F"))),
+            5 => ("Default".to_owned(), format!("h:1,sentinelPassword={secret},serviceName=s")),
+            6 => ("Default".to_owned(), format!("h:1,pasword={secret}")),
+            7 => ("Default".to_owned(), format!("h:1,{plain},ssl=false")),
+            8 => ("Default".to_owned(), format!("{plain},h:1")),
+            9 => ("Default".to_owned(), format!("redis://{plain}@h")),
+            10 => ("Default".to_owned(), format!("redis://{plain}:@h:1")),
+            11 => ("Default".to_owned(), format!("h:1,user={plain},sentinelUser={plain},serviceName=s")),
+            // Name and string are mixed up.
+            12 => (format!("h:1,password={secret}"), "Default".to_owned()),
+            _ => (format!("redis://:{secret}@h"), "Default".to_owned()),
         };
-        let shown = match ConnectionString::parse(&text) {
-            Ok(string) => format!("{string} {string:?} {:?}", string.options()),
-            Err(error) => format!("{error} {error:?}"),
-        };
-        prop_assert!(!shown.contains(&secret), "{}", shown);
+        let mut shown = shown_by_builder(&name, &text);
+        for text in [&name, &text] {
+            shown += &match ConnectionString::parse(text) {
+                Ok(string) => format!("{string} {string:?} {:?} {:?}", string.options(), string.clone()),
+                Err(error) => format!("{error} {error:?}"),
+            };
+        }
+        prop_assert!(!shown.contains(&secret) && !shown.contains(&plain), "{}", shown);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use larder_client::{Cache, CachingType, Cause, StoreResult};
-use support::{DEADLINE, RedisServer, TempDir, eventually, free_port};
+use support::{DEADLINE, Log, RedisServer, TempDir, eventually, free_port};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -156,6 +156,20 @@ async fn several_endpoints_are_tried_and_a_replica_is_left() {
     let cache = cache(&format!("127.0.0.1:{},{},{}", free_port(), replica.address(), primary.address()));
     eventually("the primary is found", async || store(&cache).await == StoreResult::Stored).await;
     assert_eq!(primary.get("k").as_deref(), Some("v"));
+}
+
+#[tokio::test]
+async fn a_key_that_became_an_endpoint_is_tried_but_not_shown() {
+    let log = Log::default();
+    let _logging = tracing::subscriber::set_default(log.subscriber());
+    let cache = cache(&format!("127.0.0.1:{},TopSecretKey123", free_port()));
+    let cause = cause(&cache).await;
+    assert!(cause.contains(" ***:6379: "), "{cause}");
+    let text = log.text();
+    assert!(text.contains("an endpoint is a bare word and not shown; is `password=` missing?"), "{text}");
+    for shown in [cause, text, format!("{cache:?} {}", cache.report())] {
+        assert!(!shown.contains("TopSecret"), "{shown}");
+    }
 }
 
 #[tokio::test]

@@ -38,12 +38,14 @@
 //! | `highPriorityThreads`, `preserveAsyncOrder`, `responseTimeout`, `writeBuffer` | | no effect, as there |
 //! | `topologyRefreshSeconds`, `defaults`, `maintNotifications`, `maintRelaxedTimeout`, `maintRelaxedWindowMax`, `maintPostEventRelaxed` | | no effect |
 
+use std::fmt;
 use std::time::Duration;
 
 use super::{Endpoint, Secret};
 
-/// What the options of a connection string say; `None` where the string is silent.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What the options of a connection string say; `None` where the string is silent. Its `Debug` shows
+/// no secret.
+#[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
     /// AUTH password.
@@ -90,6 +92,35 @@ pub struct Options {
     pub abort_connect: Option<bool>,
     /// Commands sent under another name, upper case; an empty alias disables the command.
     pub command_aliases: Vec<(String, String)>,
+}
+
+impl Options {
+    /// The user as it may be shown: without a password beside it, it may be the password.
+    pub(super) fn shown_user(&self) -> Option<&str> {
+        shown_user(&self.user, &self.password)
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("user", &self.shown_user())
+            .field("password", &self.password)
+            .field("sentinel_user", &shown_user(&self.sentinel_user, &self.sentinel_password))
+            .field("sentinel_password", &self.sentinel_password)
+            .field("ssl", &self.ssl)
+            .field("ssl_protocols", &self.ssl_protocols)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("sync_timeout", &self.sync_timeout)
+            .field("async_timeout", &self.async_timeout)
+            .field("default_database", &self.default_database)
+            .field("protocol", &self.protocol)
+            .finish_non_exhaustive()
+    }
+}
+
+fn shown_user<'a>(user: &'a Option<String>, password: &Option<Secret>) -> Option<&'a str> {
+    user.as_deref().map(|user| if password.is_some() { user } else { "***" })
 }
 
 /// A version of RESP.

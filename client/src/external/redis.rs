@@ -68,6 +68,7 @@ pub(crate) fn link_settings(
     Ok(LinkSettings {
         name: name.to_owned(),
         endpoints: with_ports(string),
+        hidden_hosts: hidden_hosts(string),
         first: 0,
         tls,
         login,
@@ -81,6 +82,12 @@ pub(crate) fn link_settings(
         clock: parts.clock.clone(),
         random: parts.random.clone(),
     })
+}
+
+/// The hosts that may be keys. They are not shown with the default port behind them either.
+fn hidden_hosts(string: &ConnectionString) -> Vec<String> {
+    let hidden = string.endpoints().iter().filter(|endpoint| !string.shows(endpoint));
+    hidden.filter_map(|endpoint| endpoint.host().map(str::to_owned)).collect()
 }
 
 fn with_ports(string: &ConnectionString) -> Vec<Endpoint> {
