@@ -118,6 +118,28 @@ async fn commands_are_sent_under_their_alias() {
 }
 
 #[tokio::test]
+async fn what_is_disabled_is_not_sent_at_the_start() {
+    let redis = RedisServer::start().await;
+    let address = redis.address();
+    for (options, client, hello) in [
+        ("name=me,protocol=3", true, true),
+        ("name=me,protocol=3,$CLIENT=", false, true),
+        ("name=me,protocol=3,$hello=", true, false),
+        ("name=me,protocol=3,$CLIENT=CL,$HELLO=HI", false, false),
+    ] {
+        redis.ask(&["CONFIG", "RESETSTAT"]);
+        assert_eq!(store(&cache(&format!("{address},{options}"))).await, StoreResult::Stored, "{options}");
+        let sent: String = redis::from_redis_value(redis.ask(&["INFO", "commandstats"])).unwrap();
+        assert!(sent.contains("cmdstat_set:"), "{sent}");
+        assert_eq!(sent.contains("cmdstat_client"), client, "{options}: {sent}");
+        assert_eq!(sent.contains("cmdstat_hello:"), hello, "{options}: {sent}");
+        // A server before 7.2 counts SETINFO among the refusals only.
+        let errors: String = redis::from_redis_value(redis.ask(&["INFO", "errorstats"])).unwrap();
+        assert_eq!(errors.contains("errorstat_ERR"), client, "{options}: {errors}");
+    }
+}
+
+#[tokio::test]
 async fn the_smaller_of_time_out_and_budget_counts() {
     let redis = RedisServer::start().await;
     let cache = cache(&format!("{},asyncTimeout=50", redis.address()));

@@ -12,7 +12,8 @@
 //!            *( "," host [":" port] ) ["/" database] ["?" option *( "&" option )]
 //! ```
 //!
-//! In a URL, user, password and values may be percent-encoded. What the options do stands in
+//! In a URL, user, password and values may be percent-encoded; `ssl=false` is refused after `rediss://`,
+//! `ssl=true` after `redis://` turns TLS on. What the options do stands in
 //! [`options`](super::options).
 //!
 //! Nothing that prints a connection string shows a password. Nor does it show what may be one without

@@ -49,13 +49,16 @@ pub(crate) fn link_settings(
         true => Some(parts.tls.settings(options.ssl_protocols.as_deref(), options.ssl_host.as_deref())?),
         false => None,
     };
+    // The library beneath sends CLIENT and HELLO under no other name: renamed, they are not sent.
+    let may_send = |command| string.command_name(command) == Some(command);
+    let names_itself = may_send("CLIENT") && options.proxy.is_none();
     let login = Login {
         user: options.user.clone(),
         password: options.password.clone(),
         database: options.default_database.unwrap_or(0),
-        resp3: string.protocol() == Protocol::Resp3,
-        client_name: options.name.clone().filter(|_| options.proxy.is_none()),
-        set_lib: options.set_lib.unwrap_or(true) && options.proxy.is_none(),
+        resp3: string.protocol() == Protocol::Resp3 && may_send("HELLO"),
+        client_name: options.name.clone().filter(|_| names_itself),
+        set_lib: options.set_lib.unwrap_or(true) && names_itself,
     };
     let sentinel = options.service_name.clone().map(|service| Sentinel {
         service,
