@@ -85,8 +85,11 @@ impl CacheBuilder {
         self
     }
 
-    /// The largest value that is stored, in bytes as the cache holds them; 2 MiB if nothing is
-    /// said. A larger one is skipped.
+    /// The largest value that is stored or given, in bytes as the cache holds them; 2 MiB if nothing
+    /// is said. A larger one is skipped by a store, and a miss with a cause for a lookup.
+    ///
+    /// An answer is read as a whole before it is looked at: what another client has stored takes its
+    /// size in memory once, until the lookup ends.
     pub fn value_bytes_max(mut self, bytes: usize) -> Self {
         self.value_bytes_max = bytes;
         self
