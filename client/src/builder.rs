@@ -23,7 +23,8 @@ use crate::metrics::Metrics;
 use crate::report::StartupReport;
 
 /// The settings of a [`Cache`]; made by [`Cache::builder`].
-#[derive(Debug)]
+///
+/// Its `Debug` shows names and counts: connection strings hold passwords.
 #[must_use]
 pub struct CacheBuilder {
     region: String,
@@ -84,8 +85,11 @@ impl CacheBuilder {
         self
     }
 
-    /// The largest value that is stored, in bytes as the cache holds them; 2 MiB if nothing is
-    /// said. A larger one is skipped.
+    /// The largest value that is stored or given, in bytes as the cache holds them; 2 MiB if nothing
+    /// is said. A larger one is skipped by a store, and a miss with a cause for a lookup.
+    ///
+    /// An answer is read as a whole before it is looked at: what another client has stored takes its
+    /// size in memory once, until the lookup ends.
     pub fn value_bytes_max(mut self, bytes: usize) -> Self {
         self.value_bytes_max = bytes;
         self
@@ -225,6 +229,22 @@ impl CacheBuilder {
     }
 }
 
+impl fmt::Debug for CacheBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Somebody may have mixed up a name and its connection string.
+        let shown = |name: &String| UseFrom::new(name).map_or("***".to_owned(), |name| name.to_string());
+        let entries: Vec<String> = self.external.iter().map(|(name, _)| shown(name)).collect();
+        f.debug_struct("CacheBuilder")
+            .field("region", &shown(&self.region))
+            .field("service", &KeySpace::new(&self.service).map_or("***", |_| self.service.as_str()))
+            .field("internal", &self.internal.as_ref().map(|_| "***"))
+            .field("external", &entries)
+            .field("root_files", &self.root_files.len())
+            .field("root_pems", &self.root_pems.len())
+            .finish_non_exhaustive()
+    }
+}
+
 fn announce(report: &StartupReport) {
     for line in report.to_string().lines().filter(|line| !line.starts_with("warning: ")) {
         tracing::info!("cache: {line}");
@@ -240,7 +260,7 @@ fn announce(report: &StartupReport) {
 pub enum BuildError {
     /// There is no tokio runtime around the caller.
     NoRuntime,
-    /// A region's name is empty.
+    /// A region's name is empty, or looks like a connection string.
     Region,
     /// The service's name cannot be a key's prefix.
     Service,
@@ -269,7 +289,7 @@ impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoRuntime => f.write_str("a cache must be built within a tokio runtime"),
-            Self::Region => f.write_str("a region must have a name"),
+            Self::Region => f.write_str("a region must have a name, without `=` and `://`"),
             Self::Service => f.write_str("a service's name has 1 to 64 of a-z A-Z 0-9 . _ -"),
             Self::TimeBudget => f.write_str("the time budget must lie above 0 and be at most 60 s"),
             Self::ValueBytesMax => f.write_str("the size limit must lie above 0 and be at most 512 MiB"),

@@ -185,11 +185,13 @@ impl Cache {
         &self.parts().metrics
     }
 
-    /// Waits for the stores that nobody waited for; each ends within its time budget.
-    pub async fn flush(&self) {
+    /// Waits for the stores that nobody waited for, for one time budget at most: every store that
+    /// was under way has ended then. True if none is left; others may go on storing meanwhile.
+    pub async fn flush(&self) -> bool {
         self.shared.background.close();
-        self.shared.background.wait().await;
+        let ended = self.budget().run(self.shared.background.wait()).await.is_some();
         self.shared.background.reopen();
+        ended
     }
 
     fn parts(&self) -> &CacheParts {
@@ -212,8 +214,9 @@ impl Cache {
     }
 
     async fn get(&self, backend: &dyn Backend, key: &str) -> Result<Option<Value>, Cause> {
-        let key = self.key(key)?;
+        let (key, limit) = (self.key(key)?, self.parts().value_bytes_max);
         match backend.get(&key, self.budget()).await? {
+            Some(stored) if stored.len() > limit => Err(Cause::TooLarge { bytes: stored.len(), limit }),
             Some(stored) => Value::decode(&stored).map(Some).map_err(Cause::Unreadable),
             None => Ok(None),
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 pub const TIME_BUDGET_DEFAULT: Duration = Duration::from_millis(500);
 /// The longest time budget that can be set.
 pub const TIME_BUDGET_MAX: Duration = Duration::from_secs(60);
-/// The largest stored value, envelope included, when the builder says nothing: 2 MiB.
+/// The largest value that is stored or given, envelope included, when the builder says nothing: 2 MiB.
 pub const VALUE_BYTES_DEFAULT: usize = 2 * 1024 * 1024;
 /// The largest value size that can be allowed: what Redis takes by default.
 pub const VALUE_BYTES_MAX: usize = 512 * 1024 * 1024;

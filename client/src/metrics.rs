@@ -5,7 +5,9 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::outcome::{Lookup, LookupResult, Remove, RemoveResult, SkipReason, Store, StoreResult, StoreUsed};
+use crate::outcome::{
+    Cause, Lookup, LookupResult, Remove, RemoveResult, SkipReason, Store, StoreResult, StoreUsed,
+};
 
 /// What can become of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub enum Event {
     LookupDefault,
     /// A lookup could not ask.
     LookupUnavailable,
+    /// A lookup found a value that is too large.
+    LookupTooLarge,
     /// A lookup had nobody to ask.
     LookupNotConfigured,
     /// A value was stored.
@@ -46,11 +50,12 @@ pub enum Event {
 
 impl Event {
     /// Every event with its operation and result, as the labels say them, in the order of the enum.
-    pub const ALL: [(Event, &'static str, &'static str); 15] = [
+    pub const ALL: [(Event, &'static str, &'static str); 16] = [
         (Self::LookupHit, "lookup", "hit"),
         (Self::LookupMiss, "lookup", "miss"),
         (Self::LookupDefault, "lookup", "default"),
         (Self::LookupUnavailable, "lookup", "unavailable"),
+        (Self::LookupTooLarge, "lookup", "too_large"),
         (Self::LookupNotConfigured, "lookup", "not_configured"),
         (Self::StoreStored, "store", "stored"),
         (Self::StoreQueued, "store", "queued"),
@@ -78,6 +83,7 @@ impl From<&Lookup> for Event {
             LookupResult::Hit(_) => Self::LookupHit,
             LookupResult::Miss => Self::LookupMiss,
             LookupResult::Default(_) => Self::LookupDefault,
+            LookupResult::Unavailable { cause: Cause::TooLarge { .. }, .. } => Self::LookupTooLarge,
             LookupResult::Unavailable { .. } => Self::LookupUnavailable,
             LookupResult::NotConfigured { .. } => Self::LookupNotConfigured,
         }

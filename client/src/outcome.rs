@@ -60,6 +60,14 @@ pub enum Cause {
     Protocol,
     /// What the key holds begins like an envelope and is none. It stays there.
     Unreadable(EnvelopeError),
+    /// What the key holds is larger than the builder's
+    /// [`value_bytes_max`](crate::CacheBuilder::value_bytes_max). It stays there.
+    TooLarge {
+        /// Its size in the cache, in bytes.
+        bytes: usize,
+        /// The limit, in bytes.
+        limit: usize,
+    },
     /// The key is longer than [`limits::KEY_BYTES_MAX`](crate::limits::KEY_BYTES_MAX). State unchanged.
     KeyTooLong,
 }
@@ -75,6 +83,9 @@ impl fmt::Display for Cause {
             Self::CommandDisabled => f.write_str("the connection string disables the command"),
             Self::Protocol => f.write_str("the cache's answer makes no sense"),
             Self::Unreadable(error) => write!(f, "the stored value cannot be read: {error}"),
+            Self::TooLarge { bytes, limit } => {
+                write!(f, "the stored value has {bytes} bytes, {limit} are allowed")
+            }
             Self::KeyTooLong => f.write_str("the key is too long"),
         }
     }
@@ -100,7 +111,7 @@ pub enum LookupResult {
     Miss,
     /// The key holds nothing; this is the default.
     Default(Value),
-    /// The cache could not be asked: a miss with a cause.
+    /// The cache could not be asked, or holds what cannot be used: a miss with a cause.
     Unavailable {
         /// Why.
         cause: Cause,

@@ -72,6 +72,17 @@ impl StartupReport {
         if self.resolution.used.is_none() && !self.resolution.entries.is_empty() {
             warnings.push(format!("no external cache is for region {}", self.region));
         }
+        for (name, string) in [("internal", &self.internal), ("external", &self.external)] {
+            let Some(string) = string else { continue };
+            if string.endpoints().iter().any(|endpoint| !string.shows(endpoint)) {
+                warnings.push(format!(
+                    "{name} cache: an endpoint is a bare word and not shown; is `password=` missing?"
+                ));
+            }
+            if string.options().user.is_some() && string.options().password.is_none() {
+                warnings.push(format!("{name} cache: a user without a password does not log in"));
+            }
+        }
         if self.store_for(CachingType::PreferExternal) == StoreUsed::None {
             warnings.push("no cache is configured: every lookup misses".to_owned());
         }

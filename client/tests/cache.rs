@@ -173,6 +173,21 @@ async fn a_value_that_is_too_large_is_skipped_and_counted() {
 }
 
 #[tokio::test]
+async fn a_stored_value_that_is_too_large_is_a_miss_with_a_cause() {
+    let redis = RedisServer::start().await;
+    let builder = Cache::builder("local").internal(redis.address()).value_bytes_max(10);
+    let cache = connected(builder.time_budget(BUDGET)).await;
+    redis.ask(&["SET", "fits", "0123456789"]);
+    redis.ask(&["SET", "large", "01234567890"]);
+    assert_eq!(cache.lookup_value("fits", Internal, None).await.into_value(), Some("0123456789".into()));
+    let missed = cache.lookup_value("large", Internal, Some("d".into())).await;
+    assert_eq!(missed.cause(), Some(&Cause::TooLarge { bytes: 11, limit: 10 }));
+    assert_eq!(missed.value(), Some(&"d".into()));
+    assert_eq!(cache.metrics().get(Event::LookupTooLarge, &StoreUsed::Internal), 1);
+    assert_eq!(cache.metrics().get(Event::LookupUnavailable, &StoreUsed::Internal), 0);
+}
+
+#[tokio::test]
 async fn services_do_not_see_each_other() {
     let redis = RedisServer::start().await;
     let builder = || Cache::builder("local").internal(redis.address()).time_budget(BUDGET);
@@ -364,6 +379,32 @@ async fn stores_in_the_background_are_not_waited_for() {
     assert_eq!(skipped, StoreResult::Skipped(SkipReason::AlreadyExpired));
     cache.flush().await;
     assert_eq!(redis.get("k"), None);
+}
+
+#[tokio::test]
+async fn a_flush_ends_while_others_go_on_storing() {
+    let redis = RedisServer::start().await;
+    let builder = Cache::builder("local").internal(redis.address()).store_mode(StoreMode::Background);
+    let cache = connected(builder.time_budget(Duration::from_millis(300))).await;
+    assert!(cache.flush().await, "nothing is under way");
+    redis.signal("STOP");
+    let mut others = tokio::task::JoinSet::new();
+    let storing = cache.clone();
+    others.spawn(async move {
+        loop {
+            store(&storing, "k", "v", Internal).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    eventually("a store is under way", async || {
+        cache.metrics().get(Event::StoreQueued, &StoreUsed::Internal) > 0
+    })
+    .await;
+    let flushed = tokio::time::timeout(BUDGET, cache.flush()).await;
+    redis.signal("CONT");
+    assert_eq!(flushed, Ok(false), "it ends, and says that stores are left");
+    others.shutdown().await;
+    assert!(cache.flush().await, "those that are left end within their budget");
 }
 
 #[tokio::test]

@@ -1,13 +1,19 @@
 //! The grammar of connection strings and URLs: every option, every error, and that no secret ever
 //! shows. What the options do is tested against servers, in `options.rs` and `tls.rs`.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod support;
+
 use std::time::Duration;
 
+use larder_client::Cache;
 use larder_client::external::{
     ConnectionString, ConnectionStringError, Effect, Endpoint, OPTION_ROWS, Problem, Protocol, Proxy, Secret,
     TlsVersion,
 };
 use proptest::prelude::*;
+use support::Log;
 
 fn parse(text: &str) -> ConnectionString {
     ConnectionString::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"))
@@ -36,7 +42,7 @@ fn endpoints_of_every_form() {
     assert_eq!(string.endpoints(), expected);
     assert_eq!(
         string.to_string(),
-        "a,b:1,[::1]:7000,[fe80::2],[::1],!/run/redis.sock,1.2.3.4:65535,ssl=false"
+        "***,b:1,[::1]:7000,[fe80::2],[::1],!/run/redis.sock,1.2.3.4:65535,ssl=false"
     );
 }
 
@@ -130,20 +136,45 @@ fn every_option_without_effect_is_accepted_and_listed() {
 }
 
 #[test]
+fn values_beyond_the_usual_have_a_meaning() {
+    for text in ["h,version=7", "h,version=7.2", "h,version=7.2.4.1", "h,tunnel="] {
+        assert_eq!(parse(text).options().tunnel, None, "{text}");
+    }
+    for text in ["h,connectTimeout=0", "h,connectTimeout=9,connectTimeout=-1"] {
+        assert_eq!(parse(text).connect_timeout(), Duration::from_secs(5), "{text}");
+    }
+    assert_eq!(parse("h,connectRetry=-1").options().connect_retry, Some(0));
+    assert_eq!(parse("h,defaultDatabase=-1").options().default_database, Some(0));
+    assert_eq!(parse("h,keepAlive=-5").keep_alive(), Some(Duration::from_secs(60)));
+    let (v1_2, v1_3) = (TlsVersion::V1_2, TlsVersion::V1_3);
+    for (number, versions) in [
+        ("3072", vec![v1_2]),
+        ("12288", vec![v1_3]),
+        ("15360", vec![v1_2, v1_3]),
+        ("3840", vec![v1_2]),
+        ("0", vec![v1_2, v1_3]),
+        ("240", vec![v1_2, v1_3]),
+    ] {
+        assert_eq!(parse(&format!("h,sslProtocols={number}")).options().ssl_protocols, Some(versions));
+    }
+}
+
+#[test]
 fn values_that_cannot_be_are_refused_where_they_stand() {
     for (option, values) in [
         ("ssl", &["maybe", "", "2"][..]),
-        ("connectTimeout", &["0", "-1", "5s", "2147483648", ""]),
-        ("syncTimeout", &["0"]),
-        ("connectRetry", &["-1", "x"]),
-        ("defaultDatabase", &["-1", "one"]),
-        ("keepAlive", &["-2", ""]),
+        ("connectTimeout", &["5s", "2147483648", ""]),
+        ("syncTimeout", &["0", "-1", "soon"]),
+        ("asyncTimeout", &["0", "-1"]),
+        ("connectRetry", &["x", ""]),
+        ("defaultDatabase", &["one", ""]),
+        ("keepAlive", &["1s", ""]),
         ("protocol", &["4", "resp", ""]),
-        ("sslProtocols", &["tls11", "ssl3|tls", "tls14", ""]),
+        ("sslProtocols", &["tls11", "ssl3|tls", "tls14", "", "768", "-1", "65536"]),
         ("proxy", &["squid"]),
         ("tunnel", &["proxy:80", "http:proxy", "https:proxy:1"]),
         ("name", &["a b"]),
-        ("version", &["6", "x.y", "1.2.3.4.5"]),
+        ("version", &["", "six", "x.y", "6.", "1.2.3.4.5"]),
         ("configCheckSeconds", &["often"]),
         ("allowAdmin", &["si"]),
     ] {
@@ -159,10 +190,7 @@ fn values_that_cannot_be_are_refused_where_they_stand() {
         }
     }
     let text = wrong("h,connectTimeout=soon").to_string();
-    assert_eq!(
-        text,
-        "connection string, byte 17: `connectTimeout` expects milliseconds, a whole number from 1"
-    );
+    assert_eq!(text, "connection string, byte 17: `connectTimeout` expects milliseconds, a whole number");
 }
 
 #[test]
@@ -196,6 +224,8 @@ fn wrong_strings_say_where_and_what_was_expected() {
         key_without_name.to_string(),
         "connection string, byte 8: unknown option (not shown, it may be a secret: is `password=` missing?)"
     );
+    let token = format!("h:1,{}", "x".repeat(64));
+    assert!(matches!(wrong(&token).problem, Problem::Endpoint { .. }), "longer than a host name's part");
     let many: Vec<String> = (0..65).map(|number| format!("h{number}")).collect();
     assert!(matches!(wrong(&many.join(",")).problem, Problem::Endpoint { expected: "at most 64 endpoints" }));
 }
@@ -215,6 +245,8 @@ fn urls_are_read_into_the_same_parts() {
     assert_eq!(parse("h,password=a://b").options().password, Some(Secret::new("a://b")), "no URL");
     assert_eq!(parse("redis://a:1,b:2").endpoints(), [tcp("a", 1), tcp("b", 2)]);
     assert_eq!(parse("rediss://h").default_port(), 6380);
+    assert!(parse("rediss://h?ssl=true").is_tls() && parse("redis://h?ssl=true").is_tls());
+    assert!(!parse("redis://h?ssl=false").is_tls());
     for (text, at) in [
         ("http://h", 0),
         ("redis://", 8),
@@ -224,10 +256,35 @@ fn urls_are_read_into_the_same_parts() {
         ("redis://h?name", 10),
         ("redis://h?nonsense=1", 10),
         ("redis://h?ssl=maybe", 14),
+        ("rediss://h?ssl=false", 15),
+        ("rediss://h?name=x&SSL=0", 22),
+        ("redis://h?ssl=true&ssl=false", 23),
         ("rediss://h#insecure", 10),
     ] {
         assert_eq!(wrong(text).at, at, "{text}: {}", wrong(text));
     }
+}
+
+/// All that a builder, its error, the cache, its report and the log of the start print.
+fn shown_by_builder(name: &str, text: &str) -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _inside = runtime.enter();
+    let log = Log::default();
+    let builders = [
+        Cache::builder("local").external(name, text),
+        Cache::builder("local").internal(text),
+        Cache::builder(name).external("Default", text),
+    ];
+    let mut shown = String::new();
+    for builder in builders {
+        shown += &format!("{builder:?} {builder:#?}");
+        let built = tracing::subscriber::with_default(log.subscriber(), || builder.build());
+        shown += &match built {
+            Ok(cache) => format!("{cache:?} {0} {0:?} {1} {1:?}", cache.report(), cache.metrics()),
+            Err(error) => format!("{error} {error:?}"),
+        };
+    }
+    shown + &log.text()
 }
 
 proptest! {
@@ -240,21 +297,34 @@ proptest! {
     }
 
     #[test]
-    fn secrets_are_never_shown(secret in "[a-zA-Z0-9+/=]{12,44}", form in 0usize..7) {
-        let text = match form {
-            0 => format!("h:1,password={secret}"),
-            1 => format!("h:1,password={secret},connectTimeout=x"),
-            2 => format!("h:1,{secret}="),
-            3 => format!("h:1,{secret}=,password=x"),
-            4 => format!("rediss://user:{}@h", secret.replace('/', "%2F")),
-            5 => format!("h:1,sentinelPassword={secret},serviceName=s"),
-            _ => format!("h:1,pasword={secret}"),
+    fn secrets_are_never_shown(secret in "[a-zA-Z0-9+/=]{12,44}", form in 0usize..14) {
+        // As a host name or a user, a key is tried without what neither can hold.
+        let plain = secret.replace(['+', '/', '='], "x");
+        let (name, text) = match form {
+            0 => ("Default".to_owned(), format!("h:1,password={secret}")),
+            1 => ("Default".to_owned(), format!("h:1,password={secret},connectTimeout=x")),
+            2 => ("Default".to_owned(), format!("h:1,{secret}=")),
+            3 => ("Default".to_owned(), format!("h:1,{secret}=,password=x")),
+            4 => ("Default".to_owned(), format!("rediss://user:{}@h", secret.replace('/', "%2F"))),
+            5 => ("Default".to_owned(), format!("h:1,sentinelPassword={secret},serviceName=s")),
+            6 => ("Default".to_owned(), format!("h:1,pasword={secret}")),
+            7 => ("Default".to_owned(), format!("h:1,{plain},ssl=false")),
+            8 => ("Default".to_owned(), format!("{plain},h:1")),
+            9 => ("Default".to_owned(), format!("redis://{plain}@h")),
+            10 => ("Default".to_owned(), format!("redis://{plain}:@h:1")),
+            11 => ("Default".to_owned(), format!("h:1,user={plain},sentinelUser={plain},serviceName=s")),
+            // Name and string are mixed up.
+            12 => (format!("h:1,password={secret}"), "Default".to_owned()),
+            _ => (format!("redis://:{secret}@h"), "Default".to_owned()),
         };
-        let shown = match ConnectionString::parse(&text) {
-            Ok(string) => format!("{string} {string:?} {:?}", string.options()),
-            Err(error) => format!("{error} {error:?}"),
-        };
-        prop_assert!(!shown.contains(&secret), "{}", shown);
+        let mut shown = shown_by_builder(&name, &text);
+        for text in [&name, &text] {
+            shown += &match ConnectionString::parse(text) {
+                Ok(string) => format!("{string} {string:?} {:?} {:?}", string.options(), string.clone()),
+                Err(error) => format!("{error} {error:?}"),
+            };
+        }
+        prop_assert!(!shown.contains(&secret) && !shown.contains(&plain), "{}", shown);
     }
 
     #[test]

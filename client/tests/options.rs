@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use larder_client::{Cache, CachingType, Cause, StoreResult};
-use support::{DEADLINE, RedisServer, TempDir, eventually, free_port};
+use support::{DEADLINE, Log, RedisServer, TempDir, eventually, free_port};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -118,6 +118,28 @@ async fn commands_are_sent_under_their_alias() {
 }
 
 #[tokio::test]
+async fn what_is_disabled_is_not_sent_at_the_start() {
+    let redis = RedisServer::start().await;
+    let address = redis.address();
+    for (options, client, hello) in [
+        ("name=me,protocol=3", true, true),
+        ("name=me,protocol=3,$CLIENT=", false, true),
+        ("name=me,protocol=3,$hello=", true, false),
+        ("name=me,protocol=3,$CLIENT=CL,$HELLO=HI", false, false),
+    ] {
+        redis.ask(&["CONFIG", "RESETSTAT"]);
+        assert_eq!(store(&cache(&format!("{address},{options}"))).await, StoreResult::Stored, "{options}");
+        let sent: String = redis::from_redis_value(redis.ask(&["INFO", "commandstats"])).unwrap();
+        assert!(sent.contains("cmdstat_set:"), "{sent}");
+        assert_eq!(sent.contains("cmdstat_client"), client, "{options}: {sent}");
+        assert_eq!(sent.contains("cmdstat_hello:"), hello, "{options}: {sent}");
+        // A server before 7.2 counts SETINFO among the refusals only.
+        let errors: String = redis::from_redis_value(redis.ask(&["INFO", "errorstats"])).unwrap();
+        assert_eq!(errors.contains("errorstat_ERR"), client, "{options}: {errors}");
+    }
+}
+
+#[tokio::test]
 async fn the_smaller_of_time_out_and_budget_counts() {
     let redis = RedisServer::start().await;
     let cache = cache(&format!("{},asyncTimeout=50", redis.address()));
@@ -156,6 +178,20 @@ async fn several_endpoints_are_tried_and_a_replica_is_left() {
     let cache = cache(&format!("127.0.0.1:{},{},{}", free_port(), replica.address(), primary.address()));
     eventually("the primary is found", async || store(&cache).await == StoreResult::Stored).await;
     assert_eq!(primary.get("k").as_deref(), Some("v"));
+}
+
+#[tokio::test]
+async fn a_key_that_became_an_endpoint_is_tried_but_not_shown() {
+    let log = Log::default();
+    let _logging = tracing::subscriber::set_default(log.subscriber());
+    let cache = cache(&format!("127.0.0.1:{},TopSecretKey123", free_port()));
+    let cause = cause(&cache).await;
+    assert!(cause.contains(" ***:6379: "), "{cause}");
+    let text = log.text();
+    assert!(text.contains("an endpoint is a bare word and not shown; is `password=` missing?"), "{text}");
+    for shown in [cause, text, format!("{cache:?} {}", cache.report())] {
+        assert!(!shown.contains("TopSecret"), "{shown}");
+    }
 }
 
 #[tokio::test]

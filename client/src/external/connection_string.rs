@@ -12,8 +12,14 @@
 //!            *( "," host [":" port] ) ["/" database] ["?" option *( "&" option )]
 //! ```
 //!
-//! In a URL, user, password and values may be percent-encoded. What the options do stands in
+//! In a URL, user, password and values may be percent-encoded; `ssl=false` is refused after `rediss://`,
+//! `ssl=true` after `redis://` turns TLS on. What the options do stands in
 //! [`options`](super::options).
+//!
+//! Nothing that prints a connection string shows a password. Nor does it show what may be one without
+//! its `password=`: of several endpoints, those that are a bare word (no dot, no port, not `localhost`)
+//! are `***`, and so is a user without a password. The start-up report warns of both. Who wants to see
+//! a short host name in logs writes its port.
 //!
 //! Several endpoints are tried in their order until one answers. When a connection ends, the next
 //! endpoint comes first; one that turns out to be a replica, by refusing a write, is left.
@@ -55,6 +61,11 @@ impl ConnectionString {
     #[must_use]
     pub fn endpoints(&self) -> &[Endpoint] {
         &self.endpoints
+    }
+
+    /// Whether this endpoint is shown: it is the only one, or no bare word.
+    pub(crate) fn shows(&self, endpoint: &Endpoint) -> bool {
+        self.endpoints.len() == 1 || !endpoint.is_bare_word()
     }
 
     /// The options as they were given.
@@ -242,9 +253,10 @@ impl FromStr for ConnectionString {
 impl fmt::Display for ConnectionString {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, endpoint) in self.endpoints.iter().enumerate() {
-            write!(f, "{}{endpoint}", if place == 0 { "" } else { "," })?;
+            f.write_str(if place == 0 { "" } else { "," })?;
+            if self.shows(endpoint) { write!(f, "{endpoint}") } else { f.write_str("***") }?;
         }
-        if let Some(user) = &self.options.user {
+        if let Some(user) = self.options.shown_user() {
             write!(f, ",user={user}")?;
         }
         if let Some(password) = &self.options.password {

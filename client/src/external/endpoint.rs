@@ -4,7 +4,10 @@ use std::fmt;
 use std::path::PathBuf;
 
 /// One endpoint. Without a port, the connection string as a whole decides on the port.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+///
+/// Its `Display` is the address. Logs, reports and `Debug` say `***` for a bare word: see
+/// [`is_bare_word`](Self::is_bare_word).
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Endpoint {
     /// A host name or address (IPv6 without its brackets), and a port if one is given.
     Tcp {
@@ -19,6 +22,8 @@ pub enum Endpoint {
 
 /// What an endpoint that cannot be read should have been.
 const EXPECTED: &str = "HOST, HOST:PORT, [IPV6]:PORT or !PATH";
+/// The longest part of a host name between dots (RFC 1035, 2.3.4).
+const LABEL_BYTES: usize = 63;
 const EXPECTED_PORT: &str = "a port between 1 and 65535";
 
 impl Endpoint {
@@ -43,6 +48,18 @@ impl Endpoint {
         Ok(Self::Tcp { host: host.to_owned(), port: port.map(parse_port).transpose()? })
     }
 
+    /// Whether it is a word without a dot, a colon and a port, and not `localhost`. That may be a host
+    /// name, or a key whose `password=` was left out, so that it is not shown beside other endpoints.
+    #[must_use]
+    pub fn is_bare_word(&self) -> bool {
+        match self {
+            Self::Tcp { host, port: None } => {
+                !host.contains(['.', ':']) && !host.eq_ignore_ascii_case("localhost")
+            }
+            Self::Tcp { .. } | Self::Unix(_) => false,
+        }
+    }
+
     /// The host name or address; nothing for a Unix socket.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
@@ -56,7 +73,9 @@ impl Endpoint {
 fn checked_name(host: &str) -> Result<&str, &'static str> {
     let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
     match host.len() {
-        1..=253 if host.bytes().all(known) => Ok(host),
+        1..=253 if host.bytes().all(known) && host.split('.').all(|label| label.len() <= LABEL_BYTES) => {
+            Ok(host)
+        }
         _ => Err(EXPECTED),
     }
 }
@@ -66,6 +85,12 @@ fn parse_port(text: &str) -> Result<u16, &'static str> {
     match text.parse() {
         Ok(port) if digits && port != 0 => Ok(port),
         _ => Err(EXPECTED_PORT),
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_bare_word() { f.write_str("***") } else { write!(f, "{self}") }
     }
 }
 

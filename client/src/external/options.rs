@@ -1,6 +1,10 @@
 //! The options of a connection string: one row each, from which reading them, the list of those
 //! without effect and the check of this table are made.
 //!
+//! StackExchange.Redis' own values are read; refused are a `syncTimeout` or `asyncTimeout` below 1 (there
+//! too), and, as deviations, `sslProtocols` without TLS 1.2 and 1.3, a `name` with blanks, and a `tunnel`
+//! of another form than the table says.
+//!
 //! Names are compared without regard to case. Whole numbers are decimal; a truth value is `true`,
 //! `false`, `1`, `0`, `yes`, `no`, `on` or `off` in any case. Times are milliseconds unless the
 //! row says seconds.
@@ -8,25 +12,25 @@
 //! | option | default | what it does here |
 //! |---|---|---|
 //! | `password` | none | sent with AUTH or HELLO |
-//! | `user` | none | the ACL user that the password belongs to |
+//! | `user` | none | the ACL user that the password belongs to; without a password nothing is sent, there is no login |
 //! | `ssl` | false, or Azure's rule | TLS, with the platform's roots and those handed in |
 //! | `sslHost` | endpoint's host | the name expected in the certificate, and sent as SNI |
-//! | `sslProtocols` | 1.2 and 1.3 | which of the two; older versions alone are refused |
-//! | `connectTimeout` | 5000 | limit of one connection attempt, login included |
-//! | `connectRetry` | 3 | attempts at start-up during which calls wait (within their budget) for the connection |
+//! | `sslProtocols` | 1.2 and 1.3 | which of the two; names or .NET's number (3072, 12288, their sum), 0 for both; older versions alone are refused |
+//! | `connectTimeout` | 5000 | limit of one connection attempt, login included; 0 and less mean the default |
+//! | `connectRetry` | 3 | attempts at start-up during which calls wait (within their budget) for the connection; less than 0 is 0 |
 //! | `syncTimeout` | 5000 | limit of one operation; the call's time budget applies as well, the smaller wins |
 //! | `asyncTimeout` | `syncTimeout` | the same, and goes before `syncTimeout` |
-//! | `defaultDatabase` | 0 | database selected on every connection |
+//! | `defaultDatabase` | 0 | database selected on every connection; less than 0 is none, that is 0 |
 //! | `name` | none | CLIENT SETNAME |
-//! | `keepAlive` | 60 s | a PING after so many seconds; 0 = never, -1 = the default |
+//! | `keepAlive` | 60 s | a PING after so many seconds; 0 = never, less = the default |
 //! | `tcpKeepAlive` | true | keep-alive of the socket |
 //! | `protocol` | 2, or Azure's rule | RESP version |
 //! | `setlib` | true | CLIENT SETINFO |
 //! | `proxy` | none | with `twemproxy` or `envoyproxy` no CLIENT command is sent |
 //! | `serviceName` | none | endpoints are sentinels (port 26379): the primary of that name is asked for and used |
 //! | `sentinelUser`, `sentinelPassword` | none | login at the sentinels |
-//! | `tunnel` | none | `http:HOST:PORT`: connections are made through this CONNECT proxy |
-//! | `$COMMAND=alias` | | sends GET, SET, DEL or PING under another name; empty disables it, other commands are ignored |
+//! | `tunnel` | none | `http:HOST:PORT`: connections are made through this CONNECT proxy; empty is none |
+//! | `$COMMAND=alias` | | sends GET, SET, DEL or PING under another name; empty disables it. CLIENT and HELLO, disabled or renamed, are not sent: no `name`, no `setlib`, RESP2. Other commands are ignored: AUTH and SELECT are sent as they are where needed |
 //! | `abortConnect` | true, false on Azure | no effect: a cache that is down never stops the gateway |
 //! | `checkCertificateRevocation` | true | no effect: revocation is not checked |
 //! | `allowAdmin` | false | no effect: no such command is sent |
@@ -38,12 +42,14 @@
 //! | `highPriorityThreads`, `preserveAsyncOrder`, `responseTimeout`, `writeBuffer` | | no effect, as there |
 //! | `topologyRefreshSeconds`, `defaults`, `maintNotifications`, `maintRelaxedTimeout`, `maintRelaxedWindowMax`, `maintPostEventRelaxed` | | no effect |
 
+use std::fmt;
 use std::time::Duration;
 
 use super::{Endpoint, Secret};
 
-/// What the options of a connection string say; `None` where the string is silent.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What the options of a connection string say; `None` where the string is silent. Its `Debug` shows
+/// no secret.
+#[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
     /// AUTH password.
@@ -68,7 +74,7 @@ pub struct Options {
     pub default_database: Option<u32>,
     /// Connection name.
     pub name: Option<String>,
-    /// Seconds between pings; 0 = never, -1 = the default.
+    /// Seconds between pings; 0 = never, less = the default.
     pub keep_alive_seconds: Option<i32>,
     /// Keep-alive of the socket.
     pub tcp_keep_alive: Option<bool>,
@@ -90,6 +96,35 @@ pub struct Options {
     pub abort_connect: Option<bool>,
     /// Commands sent under another name, upper case; an empty alias disables the command.
     pub command_aliases: Vec<(String, String)>,
+}
+
+impl Options {
+    /// The user as it may be shown: without a password beside it, it may be the password.
+    pub(super) fn shown_user(&self) -> Option<&str> {
+        shown_user(&self.user, &self.password)
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("user", &self.shown_user())
+            .field("password", &self.password)
+            .field("sentinel_user", &shown_user(&self.sentinel_user, &self.sentinel_password))
+            .field("sentinel_password", &self.sentinel_password)
+            .field("ssl", &self.ssl)
+            .field("ssl_protocols", &self.ssl_protocols)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("sync_timeout", &self.sync_timeout)
+            .field("async_timeout", &self.async_timeout)
+            .field("default_database", &self.default_database)
+            .field("protocol", &self.protocol)
+            .finish_non_exhaustive()
+    }
+}
+
+fn shown_user<'a>(user: &'a Option<String>, password: &Option<Secret>) -> Option<&'a str> {
+    user.as_deref().map(|user| if password.is_some() { user } else { "***" })
 }
 
 /// A version of RESP.
@@ -161,17 +196,17 @@ pub const OPTION_ROWS: &[OptionRow] = &[
     honoured("sslProtocols", "TLS versions joined by |, tls12 or tls13 among them", |o, v| {
         keep(&mut o.ssl_protocols, parse_tls_versions(v))
     }),
-    honoured("connectTimeout", POSITIVE, |o, v| keep(&mut o.connect_timeout, parse_millis(v))),
-    honoured("connectRetry", NUMBER, |o, v| keep(&mut o.connect_retry, parse_number(v))),
+    honoured("connectTimeout", "milliseconds, a whole number", |o, v| {
+        whole(v).is_some_and(|_| set(&mut o.connect_timeout, parse_millis(v)))
+    }),
+    honoured("connectRetry", WHOLE, |o, v| keep(&mut o.connect_retry, whole(v).map(at_least_zero))),
     honoured("syncTimeout", POSITIVE, |o, v| keep(&mut o.sync_timeout, parse_millis(v))),
     honoured("asyncTimeout", POSITIVE, |o, v| keep(&mut o.async_timeout, parse_millis(v))),
-    honoured("defaultDatabase", NUMBER, |o, v| keep(&mut o.default_database, parse_number(v))),
+    honoured("defaultDatabase", WHOLE, |o, v| keep(&mut o.default_database, whole(v).map(at_least_zero))),
     honoured("name", "a name without blanks", |o, v| {
         !v.contains(char::is_whitespace) && text(&mut o.name, v)
     }),
-    honoured("keepAlive", "seconds, 0 or -1", |o, v| {
-        keep(&mut o.keep_alive_seconds, v.parse().ok().filter(|seconds| *seconds >= -1))
-    }),
+    honoured("keepAlive", "seconds, a whole number", |o, v| keep(&mut o.keep_alive_seconds, whole(v))),
     honoured("tcpKeepAlive", BOOL, |o, v| keep(&mut o.tcp_keep_alive, parse_bool(v))),
     honoured("protocol", "2, 3, resp2 or resp3", |o, v| keep(&mut o.protocol, parse_protocol(v))),
     honoured("setlib", BOOL, |o, v| keep(&mut o.set_lib, parse_bool(v))),
@@ -181,7 +216,10 @@ pub const OPTION_ROWS: &[OptionRow] = &[
     honoured("serviceName", TEXT, |o, v| text(&mut o.service_name, v)),
     honoured("sentinelUser", TEXT, |o, v| text(&mut o.sentinel_user, v)),
     honoured("sentinelPassword", TEXT, |o, v| secret(&mut o.sentinel_password, v)),
-    honoured("tunnel", "http:HOST:PORT", |o, v| keep(&mut o.tunnel, parse_tunnel(v))),
+    honoured("tunnel", "http:HOST:PORT", |o, v| match v {
+        "" => set(&mut o.tunnel, None),
+        v => keep(&mut o.tunnel, parse_tunnel(v)),
+    }),
     checked("abortConnect", BOOL, |o, v| keep(&mut o.abort_connect, parse_bool(v))),
     checked("checkCertificateRevocation", BOOL, is_bool),
     checked("allowAdmin", BOOL, is_bool),
@@ -247,12 +285,12 @@ fn is_bool(_: &mut Options, value: &str) -> bool {
 }
 
 fn is_whole(_: &mut Options, value: &str) -> bool {
-    value.parse::<i32>().is_ok()
+    whole(value).is_some()
 }
 
 fn is_version(value: &str) -> bool {
     let parts: Vec<&str> = value.split('.').collect();
-    (2..=4).contains(&parts.len()) && parts.iter().all(|part| parse_number(part).is_some())
+    (1..=4).contains(&parts.len()) && parts.iter().all(|part| parse_number(part).is_some())
 }
 
 fn parse_bool(value: &str) -> Option<bool> {
@@ -266,9 +304,18 @@ fn parse_bool(value: &str) -> Option<bool> {
     }
 }
 
-/// A number from 0 to i32::MAX, which is what .NET reads.
+/// A number as .NET's `int` holds it.
+fn whole(value: &str) -> Option<i32> {
+    value.parse().ok()
+}
+
+fn at_least_zero(number: i32) -> u32 {
+    number.max(0).unsigned_abs()
+}
+
+/// A whole number from 0.
 fn parse_number(value: &str) -> Option<u32> {
-    value.parse::<i32>().ok().and_then(|number| u32::try_from(number).ok())
+    whole(value).and_then(|number| u32::try_from(number).ok())
 }
 
 fn parse_millis(value: &str) -> Option<Duration> {
@@ -300,10 +347,18 @@ fn parse_tls_versions(value: &str) -> Option<Vec<TlsVersion>> {
             "tls12" => versions.push(TlsVersion::V1_2),
             "tls13" => versions.push(TlsVersion::V1_3),
             "ssl2" | "ssl3" | "tls" | "tls11" => {}
-            _ => return None,
+            number => versions.extend(tls_versions_of(number.parse().ok()?)),
         }
     }
     (!versions.is_empty()).then_some(versions)
+}
+
+/// The versions in a number of .NET's `SslProtocols`, a set of bits.
+fn tls_versions_of(bits: u16) -> Vec<TlsVersion> {
+    match bits {
+        SSL_PROTOCOLS_NONE | SSL_PROTOCOLS_DEFAULT => vec![TlsVersion::V1_2, TlsVersion::V1_3],
+        bits => SSL_PROTOCOLS.iter().filter(|(bit, _)| bits & bit == *bit).map(|(_, v)| *v).collect(),
+    }
 }
 
 fn parse_tunnel(value: &str) -> Option<Endpoint> {
@@ -315,9 +370,13 @@ fn parse_tunnel(value: &str) -> Option<Endpoint> {
 
 const TEXT: &str = "text";
 const BOOL: &str = "true or false";
-const NUMBER: &str = "a whole number from 0";
 const WHOLE: &str = "a whole number";
 const POSITIVE: &str = "milliseconds, a whole number from 1";
+
+/// `SslProtocols` of .NET: the system's choice; what was the default; single versions.
+const SSL_PROTOCOLS_NONE: u16 = 0;
+const SSL_PROTOCOLS_DEFAULT: u16 = 240;
+const SSL_PROTOCOLS: [(u16, TlsVersion); 2] = [(3072, TlsVersion::V1_2), (12288, TlsVersion::V1_3)];
 
 #[cfg(test)]
 mod tests {

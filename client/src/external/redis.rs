@@ -49,13 +49,16 @@ pub(crate) fn link_settings(
         true => Some(parts.tls.settings(options.ssl_protocols.as_deref(), options.ssl_host.as_deref())?),
         false => None,
     };
+    // The library beneath sends CLIENT and HELLO under no other name: renamed, they are not sent.
+    let may_send = |command| string.command_name(command) == Some(command);
+    let names_itself = may_send("CLIENT") && options.proxy.is_none();
     let login = Login {
         user: options.user.clone(),
         password: options.password.clone(),
         database: options.default_database.unwrap_or(0),
-        resp3: string.protocol() == Protocol::Resp3,
-        client_name: options.name.clone().filter(|_| options.proxy.is_none()),
-        set_lib: options.set_lib.unwrap_or(true) && options.proxy.is_none(),
+        resp3: string.protocol() == Protocol::Resp3 && may_send("HELLO"),
+        client_name: options.name.clone().filter(|_| names_itself),
+        set_lib: options.set_lib.unwrap_or(true) && names_itself,
     };
     let sentinel = options.service_name.clone().map(|service| Sentinel {
         service,
@@ -68,6 +71,7 @@ pub(crate) fn link_settings(
     Ok(LinkSettings {
         name: name.to_owned(),
         endpoints: with_ports(string),
+        hidden_hosts: hidden_hosts(string),
         first: 0,
         tls,
         login,
@@ -81,6 +85,12 @@ pub(crate) fn link_settings(
         clock: parts.clock.clone(),
         random: parts.random.clone(),
     })
+}
+
+/// The hosts that may be keys. They are not shown with the default port behind them either.
+fn hidden_hosts(string: &ConnectionString) -> Vec<String> {
+    let hidden = string.endpoints().iter().filter(|endpoint| !string.shows(endpoint));
+    hidden.filter_map(|endpoint| endpoint.host().map(str::to_owned)).collect()
 }
 
 fn with_ports(string: &ConnectionString) -> Vec<Endpoint> {

@@ -11,12 +11,14 @@ pub struct Region {
 }
 
 impl Region {
-    /// The region of this name; none if nothing is left of it without blanks.
+    /// The region of this name; none if nothing is left of it without blanks, or if `=` or `://` is
+    /// in it: then it is a connection string in the wrong place, and must not be shown.
     #[must_use]
     pub fn new(name: &str) -> Option<Self> {
         let normal: String =
             name.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect();
-        (!normal.is_empty()).then(|| Self { shown: name.trim().to_owned(), normal })
+        let is_name = !normal.is_empty() && !normal.contains('=') && !normal.contains("://");
+        is_name.then(|| Self { shown: name.trim().to_owned(), normal })
     }
 
     /// The name in lower case and without blanks.

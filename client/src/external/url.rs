@@ -78,7 +78,12 @@ fn read_query(at: usize, query: &str, reader: &mut Reader) -> Result<(), Connect
         if !pair.is_empty() {
             let (name, value) = pair.split_once('=').ok_or_else(|| wrong(start, "option=value"))?;
             let value_at = start + name.len() + 1;
+            let tls = reader.options.ssl;
             reader.option(start, name, value_at, &decode(value_at, value)?)?;
+            // Who wrote the scheme for TLS must not get plain text because of an option.
+            if tls == Some(true) && reader.options.ssl == Some(false) {
+                return Err(wrong(value_at, "no `ssl=false` where TLS is asked for"));
+            }
         }
         start += pair.len() + 1;
     }

@@ -32,9 +32,11 @@ pub(super) async fn connect_any(settings: &LinkSettings, first: usize) -> Result
         let attempt = connect_one(settings, endpoint);
         match tokio::time::timeout(settings.connect_timeout, attempt).await {
             Ok(Ok(connected)) => return Ok((place, connected)),
-            Ok(Err(reason)) => why = format!("{endpoint}: {reason}"),
+            // What TLS says may name the host.
+            Ok(Err(reason)) => why = settings.without_host(endpoint, format!("{endpoint}: {reason}")),
             Err(_) => {
-                why = format!("{endpoint}: no answer within {} ms", settings.connect_timeout.as_millis())
+                let millis = settings.connect_timeout.as_millis();
+                why = format!("{}: no answer within {millis} ms", settings.shown(endpoint));
             }
         }
         tracing::debug!(cache = settings.name, why, "cache endpoint cannot be reached");

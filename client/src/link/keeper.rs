@@ -208,10 +208,10 @@ impl Shared {
                 Ok((place, connected)) => {
                     generation += 1;
                     is_known_down = false;
-                    let endpoint = &self.settings.endpoints[place];
-                    tracing::info!(cache = self.settings.name, %endpoint, "connected to cache");
+                    let endpoint = self.settings.shown(&self.settings.endpoints[place]);
+                    tracing::info!(cache = self.settings.name, endpoint, "connected to cache");
                     let why = self.hold(connected, generation).await;
-                    tracing::warn!(cache = self.settings.name, %endpoint, why, "lost connection to cache");
+                    tracing::warn!(cache = self.settings.name, endpoint, why, "lost connection to cache");
                     first = place + 1;
                     let retry = self.breaker().lost(self.settings.clock.now(), self.settings.random.next());
                     self.publish(retry.calls_wait, why);

@@ -13,6 +13,8 @@ pub(crate) struct LinkSettings {
     pub(crate) name: String,
     /// Where to connect, every endpoint with its port.
     pub(crate) endpoints: Vec<Endpoint>,
+    /// The host names that logs and causes do not show.
+    pub(crate) hidden_hosts: Vec<String>,
     /// The place of the endpoint that is tried first.
     pub(crate) first: usize,
     /// TLS, if it is spoken.
@@ -37,7 +39,7 @@ pub(crate) struct LinkSettings {
 }
 
 /// What is said first on a connection.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Login {
     pub(crate) user: Option<String>,
     pub(crate) password: Option<Secret>,
@@ -50,8 +52,23 @@ pub(crate) struct Login {
 }
 
 /// How to find the primary.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Sentinel {
     pub(crate) service: String,
     pub(crate) login: Login,
+}
+
+impl LinkSettings {
+    /// The endpoint as logs and causes show it.
+    pub(crate) fn shown(&self, endpoint: &Endpoint) -> String {
+        self.without_host(endpoint, endpoint.to_string())
+    }
+
+    /// A text about an endpoint, without its name if that is not shown.
+    pub(crate) fn without_host(&self, endpoint: &Endpoint, text: String) -> String {
+        match endpoint.host() {
+            Some(host) if self.hidden_hosts.iter().any(|hidden| hidden == host) => text.replace(host, "***"),
+            _ => text,
+        }
+    }
 }
