@@ -11,7 +11,7 @@ use super::eviction::Eviction;
 use super::held::Held;
 use super::index::Lookup;
 use super::item::Item;
-use super::value::{Hash, HashLimits, Value};
+use super::value::{Collection, Hash, HashLimits, Value};
 use super::watch::WatchedKey;
 
 /// The key holds a value of another type than the command is for.
@@ -165,11 +165,16 @@ impl<'s> Keyspace<'s> {
     /// The key holds another type.
     #[inline]
     pub fn hash(&self, key: &[u8]) -> Result<Option<&Hash>, WrongType> {
-        match self.get(key).map(|item| &item.value) {
-            None => Ok(None),
-            Some(Value::Hash(hash)) => Ok(Some(hash)),
-            Some(_) => Err(WrongType),
-        }
+        self.collection(key)
+    }
+
+    /// The collection under a key.
+    ///
+    /// # Errors
+    /// The key holds another type.
+    #[inline]
+    pub fn collection<C: Collection>(&self, key: &[u8]) -> Result<Option<&C>, WrongType> {
+        self.get(key).map(|item| C::of(&item.value).ok_or(WrongType)).transpose()
     }
 
     /// The deadline of a key that is there.

@@ -29,7 +29,7 @@ pub use memory::{Memory, MemoryUse};
 #[cfg(test)]
 pub(crate) use recount::{Contents, Plain};
 pub use sweep::Swept;
-pub use value::{Detached, Hash, HashLimits, Text, Value};
+pub use value::{Collection, Detached, Hash, HashLimits, Text, Value};
 pub use walk::{Cursor, Walker};
 pub use watch::{Watch, WatchedKey};
 pub use writer::{SPARE_BYTES_MAX, Writer};

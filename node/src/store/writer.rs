@@ -16,7 +16,7 @@ use super::index::{Lookup, Readable};
 use super::item::Item;
 use super::keyspace::{Keyspace, WrongType};
 use super::roster::Entry;
-use super::value::{Detached, Hash, Text, Value};
+use super::value::{Collection, Detached, Hash, Text, Value};
 
 /// Partitions locked for writing, and where the effects go.
 pub struct Writer<'k, 's> {
@@ -106,24 +106,10 @@ impl<'k, 's> Writer<'k, 's> {
     /// # Errors
     /// The key holds another type; nothing was changed.
     pub fn hash_set(&mut self, key: &[u8], field: &[u8], value: &[u8]) -> Result<bool, WrongType> {
-        let lookup = self.lookup(key);
-        self.purge_expired(&lookup);
         let limits = self.hash_limits();
-        let Keyspace { held, grown_bytes, now, .. } = &mut *self.keyspace;
-        let Some(locked) = held.locked(key) else { return Ok(false) };
-        let Some(item) = locked.table.get_mut(&lookup) else {
-            let mut hash = Box::<Hash>::default();
-            hash.set(field, value, limits);
-            self.insert(&lookup, Value::Hash(hash), Deadline::NEVER);
-            self.tell(key, &Effect::HashSet { key, field, value, created: true });
-            return Ok(true);
-        };
-        let before = item.value.heap_bytes();
-        let Value::Hash(hash) = &mut item.value else { return Err(WrongType) };
-        let is_new = hash.set(field, value, limits);
-        item.touch(*now);
-        *grown_bytes += item.value.heap_bytes() as i64 - before as i64;
-        self.tell(key, &Effect::HashSet { key, field, value, created: false });
+        let (is_new, created) =
+            self.edit_or_create(key, |hash: &mut Hash, created| (hash.set(field, value, limits), created))?;
+        self.tell(key, &Effect::HashSet { key, field, value, created });
         Ok(is_new)
     }
 
@@ -132,23 +118,61 @@ impl<'k, 's> Writer<'k, 's> {
     /// # Errors
     /// The key holds another type; nothing was changed.
     pub fn hash_remove(&mut self, key: &[u8], field: &[u8]) -> Result<bool, WrongType> {
+        let removed = self.edit(key, |hash: &mut Hash| hash.remove(field))?.unwrap_or(false);
+        if removed {
+            self.tell(key, &Effect::HashDelete { key, field });
+        }
+        Ok(removed)
+    }
+
+    /// Changes the collection under a key; `None` if the key is not there. A collection that is empty afterwards is
+    /// removed with its key. The caller tells the effect.
+    ///
+    /// # Errors
+    /// The key holds another type; nothing was changed.
+    pub(super) fn edit<C: Collection, R>(
+        &mut self,
+        key: &[u8],
+        edit: impl FnOnce(&mut C) -> R,
+    ) -> Result<Option<R>, WrongType> {
         let lookup = self.lookup(key);
         self.purge_expired(&lookup);
-        let Keyspace { held, grown_bytes, .. } = &mut *self.keyspace;
-        let Some(locked) = held.locked(key) else { return Ok(false) };
-        let Some(item) = locked.table.get_mut(&lookup) else { return Ok(false) };
+        let Keyspace { held, grown_bytes, now, .. } = &mut *self.keyspace;
+        let Some(locked) = held.locked(key) else { return Ok(None) };
+        let Some(item) = locked.table.get_mut(&lookup) else { return Ok(None) };
         let before = item.value.heap_bytes();
-        let Value::Hash(hash) = &mut item.value else { return Err(WrongType) };
-        if !hash.remove(field) {
-            return Ok(false);
-        }
-        let empty = hash.is_empty();
+        let collection = C::of_mut(&mut item.value).ok_or(WrongType)?;
+        let result = edit(collection);
+        let empty = collection.is_empty();
+        item.touch(*now);
         *grown_bytes += item.value.heap_bytes() as i64 - before as i64;
         if empty {
             self.remove(&lookup);
         }
-        self.tell(key, &Effect::HashDelete { key, field });
-        Ok(true)
+        Ok(Some(result))
+    }
+
+    /// Changes the collection under a key, which is made if the key is not there: `edit` is told whether it was.
+    ///
+    /// # Errors
+    /// The key holds another type; nothing was changed.
+    pub(super) fn edit_or_create<C: Collection, R>(
+        &mut self,
+        key: &[u8],
+        edit: impl FnOnce(&mut C, bool) -> R,
+    ) -> Result<R, WrongType> {
+        let mut edit = Some(edit);
+        let changed = self.edit(key, |collection| edit.take().map(|edit| edit(collection, false)))?;
+        if let Some(result) = changed.flatten() {
+            return Ok(result);
+        }
+        let mut collection = Box::<C>::default();
+        let result = edit.take().map(|edit| edit(&mut collection, true)).ok_or(WrongType)?;
+        if !collection.is_empty() {
+            let lookup = self.lookup(key);
+            self.insert(&lookup, C::into_value(collection), Deadline::NEVER);
+        }
+        Ok(result)
     }
 
     /// Removes a key and hands out what was there.

@@ -3,8 +3,10 @@
 
 use fastrand::Rng;
 
+use super::collection::Collection;
 use super::fields::Fields;
 use super::heap_bytes;
+use super::kinds::Value;
 use super::packed::Packed;
 
 /// Until when a hash stays compact, as `hash-max-listpack-entries` and `hash-max-listpack-value` say in Redis.
@@ -34,6 +36,24 @@ enum Form {
 impl Default for Form {
     fn default() -> Self {
         Self::Compact(Packed::default())
+    }
+}
+
+impl Collection for Hash {
+    fn of(value: &Value) -> Option<&Self> {
+        if let Value::Hash(hash) = value { Some(hash) } else { None }
+    }
+
+    fn of_mut(value: &mut Value) -> Option<&mut Self> {
+        if let Value::Hash(hash) = value { Some(hash) } else { None }
+    }
+
+    fn into_value(self: Box<Self>) -> Value {
+        Value::Hash(self)
+    }
+
+    fn is_empty(&self) -> bool {
+        Self::is_empty(self)
     }
 }
 

@@ -1,11 +1,13 @@
 //! The types of values, and what each of them weighs.
 
+mod collection;
 mod fields;
 mod hash;
 mod kinds;
 mod packed;
 mod weight;
 
+pub use collection::Collection;
 pub use hash::{Hash, HashLimits};
 pub use kinds::{Detached, Text, Value};
 pub(super) use weight::heap_bytes;
