@@ -52,6 +52,8 @@ pub enum StartError {
     Bind(SocketAddr, io::Error),
     /// The machine gives no thread or no runtime.
     Threads(io::Error),
+    /// The kernel does not reserve addresses for the store.
+    Memory(io::Error),
 }
 
 impl fmt::Display for StartError {
@@ -64,6 +66,11 @@ impl fmt::Display for StartError {
                 write!(f, "cannot listen on {address}: {error}; see --bind and --port")
             }
             Self::Threads(error) => write!(f, "cannot start threads: {error}; see --threads"),
+            Self::Memory(error) => write!(
+                f,
+                "cannot reserve addresses for the store: {error}; set vm.overcommit_memory to 0 or 1, raise ulimit -v, or \
+                 lower --max-memory"
+            ),
         }
     }
 }
@@ -83,7 +90,7 @@ impl App {
             .map_err(StartError::Threads)?;
         let (clients, admin, endpoints) = listen(&config, &control)?;
         let threads = config.threads;
-        let shared = Arc::new(join(config, clock, endpoints, &mut random));
+        let shared = Arc::new(join(config, clock, endpoints, &mut random)?);
         let start_worker = |number| {
             let worker = Worker { number, shared: Arc::clone(&shared), seed: random.u64(..) };
             worker.start().map_err(StartError::Threads)
@@ -129,15 +136,21 @@ fn listen(config: &Config, runtime: &Runtime) -> Result<(TcpListener, TcpListene
     Ok((open(endpoints.clients)?, open(endpoints.admin)?, endpoints))
 }
 
-fn join(config: Config, clock: Arc<dyn Clock>, endpoints: Endpoints, random: &mut Rng) -> Shared {
-    let store = Arc::new(Store::new(&StoreSettings {
+fn join(
+    config: Config,
+    clock: Arc<dyn Clock>,
+    endpoints: Endpoints,
+    random: &mut Rng,
+) -> Result<Shared, StartError> {
+    let store = Store::new(&StoreSettings {
         memory_bytes_max: config.memory_bytes_max,
         eviction: config.eviction,
         hash_limits: HashLimits {
             entries_max: config.hash_entries_max,
             value_bytes_max: config.hash_value_bytes_max,
         },
-    }));
+    });
+    let store = Arc::new(store.map_err(StartError::Memory)?);
     let tunables = Arc::new(Tunables::default());
     let commands = commands::table();
     let facts = Facts {
@@ -148,7 +161,7 @@ fn join(config: Config, clock: Arc<dyn Clock>, endpoints: Endpoints, random: &mu
         run_id: (0..40).map(|_| char::from_digit(random.u32(..16), 16).unwrap_or('0')).collect(),
         started_at: clock.now(),
     };
-    Shared::new(SharedParts {
+    Ok(Shared::new(SharedParts {
         statistics: NodeStatistics::new(config.threads, commands.rows().len()),
         password: Password::new(&config.password),
         settings: Box::new(LiveSettings::new(config, Arc::clone(&store), Arc::clone(&tunables))),
@@ -158,7 +171,7 @@ fn join(config: Config, clock: Arc<dyn Clock>, endpoints: Endpoints, random: &mu
         clock,
         facts,
         stop: CancellationToken::new(),
-    })
+    }))
 }
 
 /// Runs what is not a worker's on a thread of its own, until the node stops.

@@ -86,11 +86,14 @@ pub const SLOW_WORDS_MAX: usize = 32;
 /// Bytes of a slow command's word that are kept.
 pub const SLOW_WORD_BYTES_MAX: usize = 128;
 
-/// Milliseconds in which every partition is swept once.
-pub const SWEEP_ROUND_MS: u64 = 1_000;
+/// Milliseconds from one sweep through the store to the next: about as long a key's memory outlasts its deadline.
+pub const SWEEP_ROUND_MS: u64 = 100;
 
-/// Milliseconds between two steps of the sweep.
-pub const SWEEP_STEP_MS: u64 = 25;
+/// Milliseconds that the sweep works before it rests for as long.
+pub const SWEEP_STEP_MS: u64 = 1;
+
+/// Milliseconds in which the times of use of all keys are looked through once: well before they wrap.
+pub const REFRESH_ROUND_MS: u64 = 300_000;
 
 /// Connections to the admin port that are served at the same time.
 pub const ADMIN_CONNECTIONS_MAX: usize = 64;
@@ -99,7 +102,7 @@ const _: () = assert!(GUEST_BULK_BYTES_MAX < READ_BYTES, "a guest's argument fit
 const _: () = assert!(INLINE_BYTES_MAX <= READ_BYTES, "an inline command fits one read");
 const _: () = assert!(REPLY_BYTES_SOFT_MAX < UNSENT_BYTES_MAX);
 const _: () = assert!(QUEUED_BYTES_MAX <= FRAME_OVERHEAD_BYTES);
-const _: () = assert!(SWEEP_ROUND_MS.is_multiple_of(SWEEP_STEP_MS));
+const _: () = assert!(SWEEP_STEP_MS < SWEEP_ROUND_MS && SWEEP_ROUND_MS < REFRESH_ROUND_MS);
 
 /// What a request may be, given `proto-max-bulk-len`.
 #[must_use]

@@ -7,7 +7,7 @@ use super::args::Args;
 use super::context::{ReadCx, WriteCx};
 use super::error::CommandError;
 use super::spec::{Arity, Flags, Group, Keys, Outcome, Run, Spec, check};
-use crate::store::{Database, Detached, Writer};
+use crate::store::{Database, Writer};
 
 /// The rows.
 pub(super) const ROWS: &[Spec] = &[
@@ -173,8 +173,8 @@ fn copy(cx: &mut WriteCx<'_, '_>, mut args: Args<'_>, out: &mut Out<'_>) -> Outc
     }
     let may_copy = replace || !in_database(&mut cx.keys, target, |keys| keys.contains(to));
     let source = cx.keys.get(from).filter(|_| may_copy);
-    cx.reserve(source.map_or(0, |item| item.heap_bytes(to.len())))?;
-    let copied = source.map(|item| Detached { value: item.value.clone(), deadline: item.deadline() });
+    cx.reserve(source.map_or(0, |item| item.bytes() + to.len()))?;
+    let copied = source.map(|item| item.to_detached());
     out.integer(i64::from(copied.is_some()));
     if let Some(copied) = copied {
         in_database(&mut cx.keys, target, |keys| keys.attach(to, copied));

@@ -91,7 +91,7 @@ fn usage(cx: &mut ReadCx<'_, '_>, mut args: Args<'_>, out: &mut Out<'_>) -> Outc
         }
     }
     match cx.keys.peek(key) {
-        Some(item) => out.count(item.heap_bytes(key.len())),
+        Some(item) => out.count(item.bytes()),
         None => out.null(),
     }
     Ok(())

@@ -48,7 +48,7 @@ impl EffectSink for Effects {
 
 impl Replica {
     pub(super) fn new(now: Millis) -> Self {
-        Self { store: Store::new(&SETTINGS), now }
+        Self { store: Store::new(&SETTINGS).unwrap(), now }
     }
 
     /// Without a flush, a database's namespace is its number.
@@ -70,7 +70,7 @@ impl Bench {
     pub(super) fn new() -> Self {
         let now = Millis(1_000_000);
         Self {
-            store: Store::new(&SETTINGS),
+            store: Store::new(&SETTINGS).unwrap(),
             session: Session::new(1, true, now),
             now,
             effects: Effects::default(),

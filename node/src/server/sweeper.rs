@@ -1,67 +1,106 @@
-//! The background task that reclaims expired and flushed keys, every partition once a second, a few at a time, and
-//! evicts what a lowered memory limit leaves too much.
+//! The background task that reclaims what nobody can read any more, gives back memory piece by piece, and evicts what a
+//! lowered memory limit leaves too much.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use larder_proto::slot::Partition;
-use tokio::task::yield_now;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
+use super::info::resident_bytes;
 use super::node::Shared;
 use crate::clock::Clock;
-use crate::limits::{SWEEP_ROUND_MS, SWEEP_STEP_MS};
+use crate::limits::{REFRESH_ROUND_MS, SWEEP_ROUND_MS, SWEEP_STEP_MS};
 use crate::store::Store;
 
-/// Sweeps until the node stops. Owns nothing; locks one partition at a time, for a bounded number of keys, and lets the
-/// thread's other tasks run after each such step.
+/// Sweeps until the node stops. Owns nothing; locks one part of the store at a time, for a bounded number of keys, and
+/// leaves the processor to others for as long as it took itself.
 pub async fn sweep_forever(shared: Arc<Shared>, mut random: Rng) {
-    let mut tick = interval(Duration::from_millis(SWEEP_STEP_MS));
+    let mut tick = interval(Duration::from_millis(SWEEP_ROUND_MS));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let steps = (SWEEP_ROUND_MS / SWEEP_STEP_MS) as usize;
-    let per_step = Partition::all().len().div_ceil(steps);
-    let mut partitions = Partition::all().cycle();
+    let mut refreshed = 0;
     loop {
         tokio::select! {
             _ = tick.tick() => {}
             () = shared.stop.cancelled() => return,
         }
-        shrink(&shared.store, &*shared.clock, &mut random).await;
-        for partition in partitions.by_ref().take(per_step) {
-            sweep(&shared.store, partition, &*shared.clock).await;
-        }
+        shared.store.memory().observe_resident(resident_bytes());
+        let mut pace = Pace::new(&*shared.clock);
+        shrink(&shared.store, &mut pace, &mut random).await;
+        sweep(&shared.store, &mut pace).await;
+        refreshed = refresh(&shared.store, refreshed, &mut pace).await;
     }
 }
 
-/// Evicts what is above the memory limit, as far as one tick may.
-async fn shrink(store: &Store, clock: &dyn Clock, random: &mut Rng) {
+/// Evicts what is above the memory limit, as far as one round may.
+async fn shrink(store: &Store, pace: &mut Pace<'_>, random: &mut Rng) {
     for _ in 0..SHRINK_STEPS_MAX {
-        if store.shrink(clock.now(), random) == 0 {
+        if store.shrink(pace.clock.now(), random) == 0 {
             return;
         }
-        yield_now().await;
+        pace.rest().await;
     }
 }
 
-/// Sweeps one partition to its end.
-async fn sweep(store: &Store, partition: Partition, clock: &dyn Clock) {
-    let mut from = Some(0);
-    while let Some(place) = from {
-        from = store.sweep(partition, place, clock.now()).resume;
-        yield_now().await;
+/// Sweeps every part to its end, and drops what was removed.
+async fn sweep(store: &Store, pace: &mut Pace<'_>) {
+    for part in 0..store.sweep_parts() {
+        while store.sweep(part, pace.clock.now()).more {
+            pace.rest().await;
+        }
+        pace.rest().await;
+    }
+    while store.drop_removed() {
+        pace.rest().await;
     }
 }
 
-/// Steps of eviction in one tick: some 200,000 keys a second.
-const SHRINK_STEPS_MAX: usize = 20;
+/// Keeps the times of use of the next few parts from being taken for later ones; the part to go on with.
+async fn refresh(store: &Store, from: usize, pace: &mut Pace<'_>) -> usize {
+    let parts = store.sweep_parts();
+    let some = parts.div_ceil((REFRESH_ROUND_MS / SWEEP_ROUND_MS) as usize);
+    for part in (0..some).map(|offset| (from + offset) % parts) {
+        let mut next = Some(0);
+        while let Some(at) = next {
+            next = store.refresh_usages(part, at);
+            pace.rest().await;
+        }
+    }
+    (from + some) % parts
+}
+
+/// Works for a while, then rests for a while.
+struct Pace<'c> {
+    clock: &'c dyn Clock,
+    since_ns: u64,
+}
+
+impl<'c> Pace<'c> {
+    fn new(clock: &'c dyn Clock) -> Self {
+        Self { clock, since_ns: clock.monotonic_ns() }
+    }
+
+    /// Called after each step: rests if the steps since the last rest took long.
+    async fn rest(&mut self) {
+        if self.clock.monotonic_ns() - self.since_ns >= SWEEP_STEP_MS * 1_000_000 {
+            sleep(Duration::from_millis(SWEEP_STEP_MS)).await;
+            self.since_ns = self.clock.monotonic_ns();
+        }
+    }
+}
+
+/// Steps of eviction in one round.
+const SHRINK_STEPS_MAX: usize = 2_000;
 
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     use larder_proto::effect::{Effect, EffectSink, Stamp};
     use larder_proto::time::{Deadline, Millis};
+
+    use tokio::task::yield_now;
 
     use super::*;
     use crate::store::{Access, Database, Eviction, HashLimits, PartitionSet, StoreSettings, Writer};
@@ -72,7 +111,14 @@ mod tests {
         fn effect(&mut self, _: Stamp, _: &Effect<'_>) {}
     }
 
-    struct At(Millis);
+    /// A time of day that stands still; each look at the other clock finds it a millisecond later.
+    struct At(Millis, AtomicU64);
+
+    impl At {
+        const fn new(moment: Millis) -> Self {
+            Self(moment, AtomicU64::new(0))
+        }
+    }
 
     impl Clock for At {
         fn now(&self) -> Millis {
@@ -80,7 +126,7 @@ mod tests {
         }
 
         fn monotonic_ns(&self) -> u64 {
-            self.0.0 * 1_000_000
+            self.1.fetch_add(1_000_000, Ordering::Relaxed)
         }
     }
 
@@ -92,7 +138,8 @@ mod tests {
             memory_bytes_max: 64 << 20,
             eviction: Eviction::SEGMENT_MERGE,
             hash_limits: HashLimits { entries_max: 512, value_bytes_max: 64 },
-        });
+        })
+        .unwrap();
         for key in (0..KEYS).map(|number| format!("{{t}}{number}")) {
             let partitions = PartitionSet::of(key.as_bytes());
             let mut keyspace = store.lock(&partitions, Access::Write, Database::default(), Millis(1));
@@ -114,7 +161,7 @@ mod tests {
                 yield_now().await;
             }
         };
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async { tokio::join!(task, other) });
         turns.get()
     }
@@ -122,21 +169,19 @@ mod tests {
     #[test]
     fn sweeping_one_huge_partition_lets_others_run() {
         let store = crowded(Deadline::at(Millis(5)));
-        let turns = turns_beside(sweep(&store, Partition::of(b"{t}"), &At(Millis(10))));
+        let clock = At::new(Millis(10));
+        let turns = turns_beside(async { sweep(&store, &mut Pace::new(&clock)).await });
         assert_eq!(store.size(Database::default()).keys, 0);
-        assert!(turns >= KEYS / 1_000, "others ran {turns} times");
-        let store = crowded(Deadline::NEVER);
-        let turns = turns_beside(sweep(&store, Partition::of(b"{t}"), &At(Millis(10))));
-        assert_eq!(store.size(Database::default()).keys, KEYS);
-        assert!(turns >= 2, "others ran {turns} times while nothing was found");
+        assert!(turns >= KEYS / 2_000, "others ran {turns} times");
     }
 
     #[test]
     fn evicting_above_a_lowered_limit_lets_others_run() {
         let (store, mut random) = (crowded(Deadline::NEVER), Rng::with_seed(1));
-        let limit = store.memory().used() - 100_000;
+        let limit = store.memory().used() - 200_000;
         store.memory().set_limit(limit);
-        let turns = turns_beside(shrink(&store, &At(Millis(10)), &mut random));
+        let clock = At::new(Millis(10));
+        let turns = turns_beside(async { shrink(&store, &mut Pace::new(&clock), &mut random).await });
         assert!(store.memory().used() <= limit);
         assert!(turns >= 2, "others ran {turns} times");
     }

@@ -6,6 +6,7 @@
 use larder_proto::effect::{Effect, Namespace};
 
 use super::value::Value;
+use super::view::ValueRef;
 use super::writer::Writer;
 
 impl Writer<'_, '_> {
@@ -37,19 +38,19 @@ impl Writer<'_, '_> {
     }
 
     fn apply_swap(&mut self, with: Namespace) {
-        if let Some(other) = self.store.databases.database(with) {
+        if let Some(other) = self.store.common.databases.database(with) {
             self.swap(self.database(), other);
         }
     }
 
     fn apply_patch(&mut self, key: &[u8], offset: u64, bytes: &[u8]) {
-        let is_string = matches!(self.peek(key).map(|item| &item.value), Some(Value::String(_)));
+        let is_string = matches!(self.peek(key).map(|item| item.value), Some(ValueRef::String { .. }));
         if let (true, Ok(offset)) = (is_string, usize::try_from(offset)) {
             let _ = self.patch(key, offset, bytes);
         }
     }
 
     fn holds_hash(&self, key: &[u8]) -> bool {
-        matches!(self.peek(key).map(|item| &item.value), Some(Value::Hash(_)))
+        matches!(self.peek(key).map(|item| item.value), Some(ValueRef::Collection(Value::Hash(_))))
     }
 }

@@ -70,7 +70,14 @@ impl Databases {
     }
 
     /// The database that this namespace is, or `None` if it was flushed.
+    #[inline]
     pub(super) fn database(&self, namespace: Namespace) -> Option<Database> {
+        // Until the first flush or swap every database is the namespace of its number.
+        let same = Database::new(namespace.0.into()).filter(|&same| self.namespace(same) == namespace);
+        same.or_else(|| self.database_among_all(namespace))
+    }
+
+    fn database_among_all(&self, namespace: Namespace) -> Option<Database> {
         Database::all().find(|&database| self.namespace(database) == namespace)
     }
 
@@ -87,6 +94,13 @@ impl Databases {
         }
         if deadlines != 0 {
             row.deadlines.fetch_add(deadlines, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts keys of a namespace, if it is a database's still.
+    pub(super) fn count_in(&self, namespace: Namespace, keys: i64, deadlines: i64) {
+        if let Some(database) = self.database(namespace) {
+            self.count(database, keys, deadlines);
         }
     }
 

@@ -1,24 +1,27 @@
-//! The store as a whole: its partitions, their locks, and how a request gets hold of some of them.
+//! The store as a whole: its shards, their locks, and how a request gets hold of some partitions.
 //!
-//! Lock order, one line: partitions ascending; of each, its table first and then its book.
+//! Lock order, one line: shards ascending; nobody who holds one waits for anything but a later one.
 
+use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use fastrand::Rng;
 use larder_proto::slot::{PARTITIONS, Partition};
 use larder_proto::time::Millis;
-use parking_lot::Mutex;
+use parking_lot::RwLock;
 use smallvec::SmallVec;
 
-use super::census::Census;
-use super::databases::{Database, DatabaseSize, Databases};
+use super::arena::prefetch;
+use super::common::Common;
+use super::databases::{Database, DatabaseSize};
 use super::eviction::{Eviction, EvictionChoice};
-use super::held::{Held, Locked};
-use super::index::{Index, ReadTable};
+use super::held::Held;
 use super::keyspace::Keyspace;
 use super::memory::Memory;
-use super::roster::Roster;
+use super::segment::SEGMENT_BYTES;
+use super::shard::Shard;
+use super::table::Tag;
 use super::value::HashLimits;
-use super::watch::Watchers;
 
 /// What a store is told when it is made.
 #[derive(Clone, Copy, Debug)]
@@ -31,26 +34,23 @@ pub struct StoreSettings {
     pub hash_limits: HashLimits,
 }
 
-/// All partitions of this node.
+/// All partitions of this node. Some neighbouring partitions are a shard: one lock, one region of memory, one table. A
+/// large store has many shards, a small one few, so that what is begun and not full in each stays little.
 #[derive(Debug)]
 pub struct Store {
-    pub(super) index: Index,
-    books: Box<[Mutex<Book>]>,
-    pub(super) databases: Databases,
-    pub(super) memory: Memory,
-    pub(super) census: Census,
-    pub(super) eviction: EvictionChoice,
+    pub(super) shards: Box<[RwLock<Shard>]>,
+    /// By how much a partition's number is shifted to give its shard's.
+    shard_shift: u32,
+    pub(super) common: Common,
     hash_entries_max: AtomicUsize,
     hash_value_bytes_max: AtomicUsize,
 }
 
-/// What a partition knows beside its table. Taken only after the table's lock, by whoever writes or walks.
-#[derive(Debug, Default)]
-pub(super) struct Book {
-    pub(super) roster: Roster,
-    pub(super) watchers: Watchers,
-    /// Number of the last effect.
-    pub(super) sequence: u64,
+/// Where a key will be looked for: what was found out while another is looked for. Only ever a hint.
+#[derive(Clone, Copy, Debug)]
+pub struct Hint {
+    shard: usize,
+    tag: Tag,
 }
 
 /// What a request does with the partitions it names.
@@ -104,18 +104,23 @@ impl PartitionSet {
 
 impl Store {
     /// An empty store.
-    #[must_use]
-    pub fn new(settings: &StoreSettings) -> Self {
-        Self {
-            index: Index::new(),
-            books: (0..PARTITIONS).map(|_| Mutex::default()).collect(),
-            databases: Databases::new(),
-            memory: Memory::new(settings.memory_bytes_max),
-            census: Census::new(),
-            eviction: EvictionChoice::new(settings.eviction),
+    ///
+    /// # Errors
+    /// The kernel does not give the addresses, of which there are many times the limit.
+    pub fn new(settings: &StoreSettings) -> io::Result<Self> {
+        let limit = settings.memory_bytes_max;
+        let shards = (limit / SHARD_BYTES).clamp(1, SHARDS_MAX).next_power_of_two().min(SHARDS_MAX);
+        let partitions = usize::from(PARTITIONS) / shards;
+        let segments = segments_of_a_shard(limit);
+        let shards: io::Result<Box<[_]>> =
+            (0..shards).map(|_| Shard::new(segments, partitions).map(RwLock::new)).collect();
+        Ok(Self {
+            shards: shards?,
+            shard_shift: partitions.ilog2(),
+            common: Common::new(limit, EvictionChoice::new(settings.eviction))?,
             hash_entries_max: AtomicUsize::new(settings.hash_limits.entries_max),
             hash_value_bytes_max: AtomicUsize::new(settings.hash_limits.value_bytes_max),
-        }
+        })
     }
 
     /// Locks the partitions, in ascending order, and gives what can be done with them in one database.
@@ -128,34 +133,54 @@ impl Store {
         database: Database,
         now: Millis,
     ) -> Keyspace<'_> {
-        let held = match access {
-            Access::Read => Held::Read(partitions.0.iter().map(|&at| (at, self.index.read(at))).collect()),
-            Access::Write => Held::Write(partitions.0.iter().map(|&at| self.lock_to_write(at)).collect()),
-        };
+        self.common.ranking.observe(now);
+        let held = Held::new(self, &partitions.0, access);
         Keyspace::new(self, held, database, now)
+    }
+
+    /// Begins to look for a key, whose line of the table is fetched meanwhile. `None` if that line cannot be told now.
+    #[must_use]
+    #[inline]
+    pub fn hint(&self, database: Database, key: &[u8]) -> Option<Hint> {
+        let shard = self.shard_of(Partition::of(key));
+        let lookup = self.common.lookup(self.common.databases.namespace(database), key);
+        prefetch(self.shards[shard].try_read()?.table.home_bucket(lookup.tag)?);
+        Some(Hint { shard, tag: lookup.tag })
+    }
+
+    /// Goes on to look for a key, once its line of the table is there: the item is fetched meanwhile.
+    #[inline]
+    pub fn hint_item(&self, hint: &Hint) {
+        let Some(shard) = self.shards[hint.shard].try_read() else { return };
+        if let Some(at) = shard.table.candidate(hint.tag) {
+            prefetch(&shard.region.bytes()[at as usize]);
+        }
     }
 
     /// The memory in use and its limit.
     #[must_use]
     pub const fn memory(&self) -> &Memory {
-        &self.memory
+        &self.common.memory
     }
 
     /// How much a database holds.
     #[must_use]
     pub fn size(&self, database: Database) -> DatabaseSize {
-        self.databases.size(database)
+        self.common.databases.size(database)
     }
 
     /// What happens at the memory limit.
     #[must_use]
     pub fn eviction(&self) -> Eviction {
-        self.eviction.get()
+        self.common.eviction.get()
     }
 
     /// Changes what happens at the memory limit.
     pub fn set_eviction(&self, eviction: Eviction) {
-        self.eviction.set(eviction);
+        if eviction.order() != self.eviction().order() {
+            self.common.ranking.forget_levels();
+        }
+        self.common.eviction.set(eviction);
     }
 
     /// Until when hashes stay compact.
@@ -173,19 +198,52 @@ impl Store {
         self.hash_value_bytes_max.store(limits.value_bytes_max, Ordering::Relaxed);
     }
 
-    pub(super) fn lock_to_write(&self, partition: Partition) -> Locked<'_> {
-        let table = self.index.write(partition);
-        Locked { partition, table, book: self.books[partition.index()].lock() }
+    /// The number of a partition's shard.
+    #[inline]
+    pub(super) const fn shard_of(&self, partition: Partition) -> usize {
+        partition.index() >> self.shard_shift
     }
 
-    pub(super) fn lock_to_walk(
-        &self,
-        partition: Partition,
-    ) -> (ReadTable<'_>, parking_lot::MutexGuard<'_, Book>) {
-        let table = self.index.read(partition);
-        (table, self.books[partition.index()].lock())
+    /// A partition's place within its shard.
+    #[inline]
+    pub(super) const fn place_in_shard(&self, partition: Partition) -> usize {
+        partition.index() & ((1 << self.shard_shift) - 1)
+    }
+
+    /// Lets some shard give pages, from a random one on; whether one did. The caller holds none.
+    pub(super) fn clean_some_shard(&self, random: &mut Rng) -> bool {
+        let first = random.usize(..self.shards.len());
+        (0..self.shards.len()).any(|offset| {
+            let at = (first + offset) % self.shards.len();
+            let mut shard = self.shards[at].write();
+            let gave = shard.give_pages(&self.common);
+            let removed = shard.take_removed();
+            drop(shard);
+            self.common.drop_later(removed);
+            gave
+        })
     }
 }
+
+/// Segments that a shard has addresses for, a power of two. All that fits the limit may come to lie in one shard; blocks
+/// of large items are rounded up to powers of two, and a limit may be raised.
+fn segments_of_a_shard(limit: usize) -> usize {
+    let bytes = limit.saturating_mul(ADDRESSES_PER_BYTE).clamp(ADDRESS_BYTES_MIN, ADDRESS_BYTES_MAX);
+    (bytes / SEGMENT_BYTES).next_power_of_two()
+}
+
+/// Memory for which there is one shard.
+const SHARD_BYTES: usize = 4 << 20;
+
+/// More locks than workers, many times, and no more: each shard has a page begun and not full in its table and in its
+/// open segment.
+const SHARDS_MAX: usize = 128;
+
+const ADDRESSES_PER_BYTE: usize = 16;
+const ADDRESS_BYTES_MIN: usize = 64 << 20;
+
+/// Items are named by 32 bits.
+const ADDRESS_BYTES_MAX: usize = 1 << 32;
 
 #[cfg(test)]
 mod tests {

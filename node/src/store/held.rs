@@ -1,63 +1,81 @@
-//! The partitions that one request holds locked.
+//! The shards that one request holds locked.
 
 use larder_proto::slot::Partition;
-use parking_lot::MutexGuard;
+use parking_lot::{RwLockReadGuard, RwLockWriteGuard};
 use smallvec::SmallVec;
 
-use super::engine::Book;
-use super::index::{Lookup, ReadTable, Readable, WriteTable};
-use super::item::Item;
+use super::engine::{Access, Store};
+use super::shard::Shard;
 
-/// Partitions locked together, ascending. Whoever holds some takes no other.
+/// Shards locked together, ascending. Whoever holds some takes no other.
 pub(super) enum Held<'s> {
-    Read(SmallVec<[(Partition, ReadTable<'s>); 1]>),
-    Write(SmallVec<[Locked<'s>; 1]>),
-}
-
-/// A partition locked for writing.
-pub(super) struct Locked<'s> {
-    pub(super) partition: Partition,
-    pub(super) table: WriteTable<'s>,
-    pub(super) book: MutexGuard<'s, Book>,
+    /// By number.
+    Read(SmallVec<[(usize, RwLockReadGuard<'s, Shard>); 1]>),
+    /// By number.
+    Write(SmallVec<[(usize, RwLockWriteGuard<'s, Shard>); 1]>),
 }
 
 impl<'s> Held<'s> {
-    /// The item, if the key's partition is held.
+    /// Locks the shards of these partitions, which are ascending.
     #[inline]
-    pub(super) fn get(&self, lookup: &Lookup<'_>) -> Option<&Item> {
-        match self {
-            Self::Read(tables) => {
-                let at = place(tables.len(), lookup.key, |at| tables[at].0)?;
-                tables[at].1.get(lookup)
-            }
-            Self::Write(locked) => {
-                let at = place(locked.len(), lookup.key, |at| locked[at].partition)?;
-                locked[at].table.get(lookup)
-            }
+    pub(super) fn new(store: &'s Store, partitions: &[Partition], access: Access) -> Self {
+        let mut last = None;
+        let shards = partitions.iter().map(|&partition| store.shard_of(partition));
+        let shards = shards.filter(|&shard| last.replace(shard) != Some(shard));
+        match access {
+            Access::Read => Self::Read(shards.map(|at| (at, store.shards[at].read())).collect()),
+            Access::Write => Self::Write(shards.map(|at| (at, store.shards[at].write())).collect()),
         }
     }
 
-    /// The key's partition, if it is held for writing.
+    /// The shard of this key, if it is held.
     #[inline]
-    pub(super) fn locked(&mut self, key: &[u8]) -> Option<&mut Locked<'s>> {
-        let Self::Write(locked) = self else { return None };
-        let at = place(locked.len(), key, |at| locked[at].partition)?;
-        locked.get_mut(at)
+    pub(super) fn shard(&self, store: &Store, key: &[u8]) -> Option<&Shard> {
+        match self {
+            Self::Read(held) => Some(&held[place(held.len(), store, key, |at| held[at].0)?].1),
+            Self::Write(held) => Some(&held[place(held.len(), store, key, |at| held[at].0)?].1),
+        }
+    }
+
+    /// The shard of this key, if it is held for writing.
+    #[inline]
+    pub(super) fn shard_mut(&mut self, store: &Store, key: &[u8]) -> Option<&mut Shard> {
+        let Self::Write(held) = self else { return None };
+        let at = place(held.len(), store, key, |at| held[at].0)?;
+        Some(&mut held[at].1)
+    }
+
+    /// All shards that are held for writing.
+    pub(super) fn shards_mut(&mut self) -> impl Iterator<Item = (usize, &mut Shard)> {
+        let held: &mut [_] = if let Self::Write(held) = self { held } else { &mut [] };
+        held.iter_mut().map(|(at, shard)| (*at, &mut **shard))
+    }
+
+    /// The shard with this number, if it is held.
+    pub(super) fn by_number(&self, number: usize) -> Option<&Shard> {
+        match self {
+            Self::Read(held) => held.iter().find(|(at, _)| *at == number).map(|(_, shard)| &**shard),
+            Self::Write(held) => held.iter().find(|(at, _)| *at == number).map(|(_, shard)| &**shard),
+        }
     }
 }
 
-/// Where the key's partition stands among those held. With a single one it is that: dispatch locked it for this key.
+/// Where the key's shard stands among those held. With a single one it is that: dispatch locked it for this key.
 #[inline]
-fn place(held: usize, key: &[u8], partition_at: impl Fn(usize) -> Partition) -> Option<usize> {
+fn place(held: usize, store: &Store, key: &[u8], number_at: impl Fn(usize) -> usize) -> Option<usize> {
     if held == 1 {
-        debug_assert_eq!(partition_at(0), Partition::of(key), "the row's key positions miss a key");
+        debug_assert_eq!(
+            number_at(0),
+            store.shard_of(Partition::of(key)),
+            "the row's key positions miss a key"
+        );
         return Some(0);
     }
-    let wanted = Partition::of(key);
+    let wanted = store.shard_of(Partition::of(key));
     let (mut low, mut high) = (0, held);
     while low < high {
         let middle = low.midpoint(high);
-        match partition_at(middle).cmp(&wanted) {
+        match number_at(middle).cmp(&wanted) {
             std::cmp::Ordering::Equal => return Some(middle),
             std::cmp::Ordering::Less => low = middle + 1,
             std::cmp::Ordering::Greater => high = middle,

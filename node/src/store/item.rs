@@ -1,95 +1,300 @@
-//! What the store keeps of a key: its name, its value, and a few words about it.
-
-use std::sync::atomic::{AtomicU32, Ordering};
+//! An item in bytes: how key, value and what is known of them lie in a segment. Where items lie is left to the region.
+//!
+//! ```text
+//! form (1) | namespace (varint) | key length (varint) | value length (varint) | deadline (0, 6 or 8) | key | value
+//! ```
+//!
+//! The form's bits: 0-1 what it is ([`Kind`]), 2-3 whether there is a deadline and how long it is (0: none, 1: six bytes,
+//! 2: eight; milliseconds, low byte first), 7 set once the item is dead. A hole is a form and, unless it is a single byte
+//! (bit 4), its whole length as varint. Varints are LEB128: seven bits a byte, low first.
 
 use larder_proto::effect::Namespace;
 use larder_proto::time::{Deadline, Millis};
 
-use super::value::{Value, heap_bytes};
+/// What lies at a place of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A string.
+    String = 0,
+    /// A string that APPEND or SETRANGE made what it is, which Redis tells in OBJECT ENCODING.
+    Edited = 1,
+    /// The number of a collection on the heap, four bytes.
+    Object = 2,
+    /// Nothing.
+    Hole = 3,
+}
 
-/// A client's key in its namespace.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Key {
-    pub(super) bytes: Box<[u8]>,
+/// What is written in front of key and value.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Header {
+    pub(super) kind: Kind,
     pub(super) namespace: Namespace,
-}
-
-/// A value with its deadline and its last use.
-#[derive(Debug)]
-pub struct Item {
-    /// The value.
-    pub value: Value,
     pub(super) deadline: Deadline,
-    /// The key's place in the partition's roster.
-    pub(super) position: u32,
-    /// When the item was last used. Readers write it, so it is the one field that changes under a read lock.
-    used: AtomicU32,
 }
 
-impl Item {
-    pub(super) fn new(value: Value, deadline: Deadline, position: u32, now: Millis) -> Self {
-        Self { value, deadline, position, used: AtomicU32::new(ticks(now)) }
-    }
+/// An item that was read: what it is and where its parts lie, as offsets into the bytes it was read from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Layout {
+    pub(super) kind: Kind,
+    pub(super) dead: bool,
+    pub(super) namespace: Namespace,
+    pub(super) deadline: Deadline,
+    deadline_at: usize,
+    key_at: usize,
+    value_at: usize,
+    pub(super) end: usize,
+}
 
-    /// When the key ceases to exist.
-    #[must_use]
-    pub const fn deadline(&self) -> Deadline {
-        self.deadline
-    }
-
-    /// Milliseconds since the last use, to the next 64.
-    #[must_use]
-    pub fn idle_ms(&self, now: Millis) -> u64 {
-        u64::from(self.idle_ticks(now)) << TICK_SHIFT
-    }
-
-    /// Ticks since the last use. A use that seems to lie ahead was just now: another worker's moment is later than
-    /// this one's, or the clock was put back.
-    pub(super) fn idle_ticks(&self, now: Millis) -> u32 {
-        let ticks = ticks(now).wrapping_sub(self.used.load(Ordering::Relaxed));
-        if ticks > u32::MAX / 2 { 0 } else { ticks }
-    }
-
-    /// Notes a use. Writes only if the tick changed, so that a hot item's cache line is not fought for.
+impl Header {
+    /// Bytes of the whole item.
     #[inline]
-    pub(super) fn touch(&self, now: Millis) {
-        let tick = ticks(now);
-        if self.used.load(Ordering::Relaxed) != tick {
-            self.used.store(tick, Ordering::Relaxed);
+    pub(super) fn item_bytes(&self, key_bytes: usize, value_bytes: usize) -> usize {
+        let lengths = varint_bytes(key_bytes) + varint_bytes(value_bytes);
+        let fixed = 1 + varint_bytes(self.namespace.0 as usize) + deadline_bytes(self.deadline);
+        fixed + lengths + key_bytes + value_bytes
+    }
+
+    /// Writes the item up to its value to the front of `bytes`; where the value begins.
+    #[inline]
+    pub(super) fn write(&self, bytes: &mut [u8], key: &[u8], value_bytes: usize) -> usize {
+        let deadline_bytes = deadline_bytes(self.deadline);
+        let width = match deadline_bytes {
+            0 => 0,
+            NARROW => 1,
+            _ => 2,
+        };
+        bytes[0] = self.kind as u8 | width << WIDTH_SHIFT;
+        let mut at = write_varint(bytes, 1, self.namespace.0 as usize);
+        at = write_varint(bytes, at, key.len());
+        at = write_varint(bytes, at, value_bytes);
+        if deadline_bytes > 0 {
+            write_deadline(&mut bytes[at..at + deadline_bytes], self.deadline);
+            at += deadline_bytes;
+        }
+        bytes[at..at + key.len()].copy_from_slice(key);
+        at + key.len()
+    }
+}
+
+impl Layout {
+    /// Reads what lies at `at`, which [`Header::write`] or [`write_hole`] wrote.
+    #[inline]
+    pub(super) fn read(bytes: &[u8], at: usize) -> Self {
+        let form = bytes[at];
+        if form & KIND == Kind::Hole as u8 {
+            return Self::hole(bytes, at, form);
+        }
+        let (namespace, next) = read_varint(bytes, at + 1);
+        let (key_bytes, next) = read_varint(bytes, next);
+        let (value_bytes, deadline_at) = read_varint(bytes, next);
+        let (deadline, key_at) = read_deadline(bytes, deadline_at, form);
+        let value_at = key_at + key_bytes;
+        let kind = match form & KIND {
+            0 => Kind::String,
+            1 => Kind::Edited,
+            _ => Kind::Object,
+        };
+        Self {
+            kind,
+            dead: form & DEAD != 0,
+            namespace: Namespace(namespace as u32),
+            deadline,
+            deadline_at,
+            key_at,
+            value_at,
+            end: value_at + value_bytes,
         }
     }
 
-    /// Bytes on the heap that the item and its key take, without their places in table and roster.
-    #[must_use]
-    pub fn heap_bytes(&self, key_bytes: usize) -> usize {
-        heap_bytes(key_bytes) + self.value.heap_bytes()
+    fn hole(bytes: &[u8], at: usize, form: u8) -> Self {
+        let length = if form & SINGLE != 0 { 1 } else { read_varint(bytes, at + 1).0 };
+        let end = at + length;
+        Self {
+            kind: Kind::Hole,
+            dead: true,
+            namespace: Namespace(0),
+            deadline: Deadline::NEVER,
+            deadline_at: end,
+            key_at: end,
+            value_at: end,
+            end,
+        }
+    }
+
+    /// The key.
+    #[inline]
+    pub(super) fn key<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
+        &bytes[self.key_at..self.value_at]
+    }
+
+    /// The value.
+    #[inline]
+    pub(super) fn value<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
+        &bytes[self.value_at..self.end]
+    }
+
+    /// Where the value begins.
+    pub(super) const fn value_at(&self) -> usize {
+        self.value_at
+    }
+
+    /// The number of the collection.
+    pub(super) fn object(&self, bytes: &[u8]) -> u32 {
+        self.value(bytes).try_into().map_or(0, u32::from_le_bytes)
+    }
+
+    /// Writes another length of the value over the one that is there, which takes as many bytes.
+    pub(super) fn overwrite_value_bytes(&self, bytes: &mut [u8], value_bytes: usize) {
+        write_varint(bytes, self.deadline_at - varint_bytes(value_bytes), value_bytes);
+    }
+
+    /// Writes another deadline over the one that is there, if it is as long; whether it was.
+    pub(super) fn overwrite_deadline(&self, bytes: &mut [u8], deadline: Deadline) -> bool {
+        let width = self.key_at - self.deadline_at;
+        if deadline_bytes(deadline) != width {
+            return false;
+        }
+        write_deadline(&mut bytes[self.deadline_at..self.key_at], deadline);
+        true
     }
 }
 
-/// The clock of uses: ticks of 64 ms, which wrap after eight years; half of that can be told from a moment ahead.
-const fn ticks(now: Millis) -> u32 {
-    (now.0 >> TICK_SHIFT) as u32
+/// Marks the item at `at` as dead.
+pub(super) fn kill(bytes: &mut [u8], at: usize) {
+    bytes[at] |= DEAD;
 }
 
-const TICK_SHIFT: u32 = 6;
+/// Changes what the item at `at` is.
+pub(super) fn set_kind(bytes: &mut [u8], at: usize, kind: Kind) {
+    bytes[at] = bytes[at] & !KIND | kind as u8;
+}
+
+/// Makes all of `bytes` a hole.
+pub(super) fn write_hole(bytes: &mut [u8]) {
+    let length = bytes.len();
+    if let Some(form) = bytes.first_mut() {
+        *form = Kind::Hole as u8 | DEAD | if length == 1 { SINGLE } else { 0 };
+    }
+    if length > 1 {
+        write_varint(bytes, 1, length);
+    }
+}
+
+/// Bytes that a varint of this number takes.
+#[inline]
+pub(super) const fn varint_bytes(number: usize) -> usize {
+    if number < 1 << 7 {
+        1
+    } else if number < 1 << 14 {
+        2
+    } else {
+        (usize::BITS - number.leading_zeros()).div_ceil(7) as usize
+    }
+}
+
+#[inline]
+fn write_varint(bytes: &mut [u8], mut at: usize, mut number: usize) -> usize {
+    while number >= 0x80 {
+        bytes[at] = number as u8 | 0x80;
+        number >>= 7;
+        at += 1;
+    }
+    bytes[at] = number as u8;
+    at + 1
+}
+
+#[inline]
+fn read_varint(bytes: &[u8], mut at: usize) -> (usize, usize) {
+    let first = bytes[at];
+    at += 1;
+    if first < 0x80 {
+        return (usize::from(first), at);
+    }
+    let (mut number, mut shift) = (usize::from(first & 0x7f), 7);
+    loop {
+        let byte = bytes[at];
+        at += 1;
+        number |= usize::from(byte & 0x7f) << shift;
+        shift += 7;
+        if byte < 0x80 {
+            return (number, at);
+        }
+    }
+}
+
+/// Six bytes of milliseconds last for 8,900 years; what lies beyond, as clients may ask, takes eight.
+#[inline]
+const fn deadline_bytes(deadline: Deadline) -> usize {
+    match deadline.moment() {
+        None => 0,
+        Some(Millis(ms)) if ms < 1 << 48 => NARROW,
+        Some(_) => WIDE,
+    }
+}
+
+fn write_deadline(bytes: &mut [u8], deadline: Deadline) {
+    if let Some(Millis(ms)) = deadline.moment() {
+        let length = bytes.len();
+        bytes.copy_from_slice(&ms.to_le_bytes()[..length]);
+    }
+}
+
+#[inline]
+fn read_deadline(bytes: &[u8], at: usize, form: u8) -> (Deadline, usize) {
+    let width = match form >> WIDTH_SHIFT & 3 {
+        0 => return (Deadline::NEVER, at),
+        1 => NARROW,
+        _ => WIDE,
+    };
+    let mut ms = [0; 8];
+    ms[..width].copy_from_slice(&bytes[at..at + width]);
+    (Deadline::at(Millis(u64::from_le_bytes(ms))), at + width)
+}
+
+const KIND: u8 = 0b11;
+const WIDTH_SHIFT: u32 = 2;
+const SINGLE: u8 = 1 << 4;
+const DEAD: u8 = 1 << 7;
+const NARROW: usize = 6;
+const WIDE: usize = 8;
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    #[test]
-    fn an_item_used_a_moment_ahead_is_not_idle() {
-        let item = Item::new(Value::string(b"v"), Deadline::NEVER, 0, Millis(1_000_000));
-        assert_eq!(item.idle_ms(Millis(1_000_000 + 640)), 640);
-        assert_eq!(item.idle_ms(Millis(1_000_000 - 64)), 0, "another worker's later tick");
-        item.touch(Millis(9_000_000));
-        assert_eq!(item.idle_ms(Millis(1_000_000)), 0, "the clock was put back by hours");
-    }
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(
+            kind in prop_oneof![Just(Kind::String), Just(Kind::Edited), Just(Kind::Object)],
+            namespace in prop_oneof![0_u32..200, any::<u32>()],
+            deadline in prop_oneof![Just(u64::MAX), 0_u64..1 << 41, any::<u64>()],
+            key in proptest::collection::vec(any::<u8>(), 0..300),
+            value in proptest::collection::vec(any::<u8>(), 0..20_000),
+            before in 0_usize..9,
+        ) {
+            let deadline = if deadline == u64::MAX { Deadline::NEVER } else { Deadline::at(Millis(deadline)) };
+            let header = Header { kind, namespace: Namespace(namespace), deadline };
+            let length = header.item_bytes(key.len(), value.len());
+            let mut bytes = vec![0xee; before + length + 3];
+            let value_at = header.write(&mut bytes[before..], &key, value.len());
+            bytes[before + value_at..][..value.len()].copy_from_slice(&value);
+            let layout = Layout::read(&bytes, before);
+            prop_assert_eq!((layout.kind, layout.namespace, layout.deadline), (kind, header.namespace, deadline));
+            prop_assert_eq!((layout.key(&bytes), layout.value(&bytes)), (&key[..], &value[..]));
+            prop_assert_eq!((layout.end, layout.dead), (before + length, false));
+            kill(&mut bytes, before);
+            prop_assert!(Layout::read(&bytes, before).dead);
+            prop_assert_eq!(&bytes[before + length..], &[0xee; 3], "nothing is written behind the item");
+        }
 
-    #[test]
-    fn idle_time_is_right_while_the_ticks_wrap() {
-        let wrap = 1_u64 << (32 + TICK_SHIFT);
-        let item = Item::new(Value::string(b"v"), Deadline::NEVER, 0, Millis(wrap - 64));
-        assert_eq!(item.idle_ms(Millis(wrap + 64)), 128);
+        #[test]
+        fn a_hole_has_its_length(length in prop_oneof![1_usize..5, 1_usize..70_000], before in 0_usize..3) {
+            let mut bytes = vec![0xee; before + length];
+            write_hole(&mut bytes[before..]);
+            let layout = Layout::read(&bytes, before);
+            prop_assert_eq!((layout.kind, layout.dead, layout.end), (Kind::Hole, true, before + length));
+        }
     }
 }

@@ -4,14 +4,15 @@ use std::cell::Cell;
 
 use larder_proto::effect::Namespace;
 use larder_proto::time::{Deadline, Millis};
+use smallvec::SmallVec;
 
+use super::common::Lookup;
 use super::databases::Database;
 use super::engine::Store;
 use super::eviction::Eviction;
 use super::held::Held;
-use super::index::Lookup;
-use super::item::Item;
-use super::value::{Collection, Hash, HashLimits, Value};
+use super::value::{Collection, Hash, HashLimits};
+use super::view::{Item, ValueRef};
 use super::watch::WatchedKey;
 
 /// The key holds a value of another type than the command is for.
@@ -29,18 +30,14 @@ pub struct Lookups {
 
 /// Some partitions, locked together, seen as one database at one moment.
 ///
-/// The memory that a request freed or took is counted once, when it ends; large values that it removed are dropped after
-/// the locks are gone.
+/// Large collections that a request removed are dropped after the locks are gone.
 pub struct Keyspace<'s> {
     pub(super) store: &'s Store,
     pub(super) held: Held<'s>,
-    /// What was removed and is large; stands below `held`, so that it is dropped outside the locks.
-    pub(super) removed: Vec<Value>,
     pub(super) database: Database,
     pub(super) namespace: Namespace,
     pub(super) now: Millis,
-    pub(super) grown_bytes: i64,
-    pub(super) touch: bool,
+    touch: bool,
     counting: bool,
     lookups: Cell<Lookups>,
 }
@@ -50,12 +47,10 @@ impl<'s> Keyspace<'s> {
         Self {
             store,
             held,
-            removed: Vec::new(),
             database,
             // Read after locking: a flush changes it with every partition locked.
-            namespace: store.databases.namespace(database),
+            namespace: store.common.databases.namespace(database),
             now,
-            grown_bytes: 0,
             touch: true,
             counting: true,
             lookups: Cell::default(),
@@ -65,7 +60,7 @@ impl<'s> Keyspace<'s> {
     /// Speaks of another database from here on. The partitions stay the same: a key's slot does not depend on it.
     pub fn select(&mut self, database: Database) {
         self.database = database;
-        self.namespace = self.store.databases.namespace(database);
+        self.namespace = self.store.common.databases.namespace(database);
     }
 
     /// The database spoken of.
@@ -85,11 +80,12 @@ impl<'s> Keyspace<'s> {
         self.touch = touch;
     }
 
-    /// Whether so many bytes more fit the memory limit, or the room that was made while the total sinks to it.
+    /// Whether so many bytes more fit the memory limit as it is, without anything leaving.
     #[must_use]
     pub fn fits(&self, bytes: usize) -> bool {
-        let used = self.store.memory.used().saturating_add_signed(self.grown_bytes as isize);
-        used.saturating_add(bytes) <= self.store.memory.ceiling()
+        let memory = &self.store.common.memory;
+        let left = memory.free() + memory.holes();
+        left >= i64::try_from(bytes).unwrap_or(i64::MAX)
     }
 
     /// Until when hashes stay compact.
@@ -111,14 +107,14 @@ impl<'s> Keyspace<'s> {
 
     /// The item under a key, if it is there and its deadline has not passed.
     #[inline]
-    pub fn get(&self, key: &[u8]) -> Option<&Item> {
+    pub fn get(&self, key: &[u8]) -> Option<Item<'_>> {
         let found = self.peek(key);
         let mut lookups = self.lookups.get();
-        match found {
+        match &found {
             Some(item) => {
                 lookups.hits += 1;
                 if self.touch {
-                    item.touch(self.now);
+                    item.touch();
                 }
             }
             None => lookups.misses += 1,
@@ -131,13 +127,13 @@ impl<'s> Keyspace<'s> {
 
     /// Counts as a use of the key even where reads do not (CLIENT NO-TOUCH); whether it is there.
     pub fn touch(&self, key: &[u8]) -> bool {
-        self.get(key).inspect(|item| item.touch(self.now)).is_some()
+        self.get(key).inspect(Item::touch).is_some()
     }
 
     /// Like [`Keyspace::get`], but neither a use nor a hit or miss.
     #[inline]
-    pub fn peek(&self, key: &[u8]) -> Option<&Item> {
-        self.held.get(&self.lookup(key)).filter(|item| !item.deadline.passed(self.now))
+    pub fn peek(&self, key: &[u8]) -> Option<Item<'_>> {
+        self.peek_in(self.namespace, key)
     }
 
     /// Whether the key is there.
@@ -152,10 +148,10 @@ impl<'s> Keyspace<'s> {
     /// The key holds another type.
     #[inline]
     pub fn string(&self, key: &[u8]) -> Result<Option<&[u8]>, WrongType> {
-        match self.get(key).map(|item| &item.value) {
+        match self.get(key).map(|item| item.value) {
             None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(&text.bytes)),
-            Some(_) => Err(WrongType),
+            Some(ValueRef::String { bytes, .. }) => Ok(Some(bytes)),
+            Some(ValueRef::Collection(_)) => Err(WrongType),
         }
     }
 
@@ -174,21 +170,24 @@ impl<'s> Keyspace<'s> {
     /// The key holds another type.
     #[inline]
     pub fn collection<C: Collection>(&self, key: &[u8]) -> Result<Option<&C>, WrongType> {
-        self.get(key).map(|item| C::of(&item.value).ok_or(WrongType)).transpose()
+        match self.get(key).map(|item| item.value) {
+            None => Ok(None),
+            Some(ValueRef::String { .. }) => Err(WrongType),
+            Some(ValueRef::Collection(value)) => C::of(value).ok_or(WrongType).map(Some),
+        }
     }
 
     /// The deadline of a key that is there.
     #[must_use]
     pub fn deadline(&self, key: &[u8]) -> Option<Deadline> {
-        self.peek(key).map(Item::deadline)
+        self.peek(key).map(|item| item.deadline())
     }
 
     /// Whether a watched key, whose partition is held, neither expired nor was evicted since.
     #[must_use]
     pub fn is_intact(&self, watched: &WatchedKey) -> bool {
-        let lookup = self.store.index.lookup(self.store.databases.namespace(watched.database), &watched.key);
-        let exists = self.held.get(&lookup).is_some_and(|item| !item.deadline.passed(self.now));
-        exists || !watched.existed
+        let namespace = self.store.common.databases.namespace(watched.database);
+        !watched.existed || self.peek_in(namespace, &watched.key).is_some()
     }
 
     /// Hits and misses since this was asked last.
@@ -199,12 +198,27 @@ impl<'s> Keyspace<'s> {
 
     #[inline]
     pub(super) fn lookup<'a>(&self, key: &'a [u8]) -> Lookup<'a> {
-        self.store.index.lookup(self.namespace, key)
+        self.store.common.lookup(self.namespace, key)
+    }
+
+    #[inline]
+    fn peek_in(&self, namespace: Namespace, key: &[u8]) -> Option<Item<'_>> {
+        let shard = self.held.shard(self.store, key)?;
+        let found = shard.find(&self.store.common.lookup(namespace, key))?;
+        let item = Item::found(&self.store.common, shard, found)?;
+        (!item.deadline().passed(self.now)).then_some(item)
     }
 }
 
 impl Drop for Keyspace<'_> {
     fn drop(&mut self) {
-        self.store.memory.count_data(self.grown_bytes);
+        let mut removed = Vec::new();
+        for (_, shard) in self.held.shards_mut() {
+            removed.append(&mut shard.removed);
+        }
+        if !removed.is_empty() {
+            self.held = Held::Read(SmallVec::new());
+            self.store.common.drop_later(removed);
+        }
     }
 }

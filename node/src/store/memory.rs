@@ -1,19 +1,35 @@
-//! How much memory is in use, against the one limit. Making room is left to eviction.
+//! How much memory is in use, by whom, and how much of the one limit is left. Making room is left to eviction.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
-/// The count, exact to the byte as far as the program itself asks for memory: keys, values, tables, and the buffers
-/// of connections.
-#[derive(Debug, Default)]
+/// The account of all memory: what is resident counts against the limit; what of it is live is told beside.
+#[derive(Debug)]
 pub struct Memory {
     limit: AtomicUsize,
-    /// What the last request for which room was made above the limit may fill. Written by eviction.
-    granted: AtomicUsize,
-    data: AtomicI64,
-    buffers: AtomicI64,
+    /// The limit less all parts. Below zero, somebody has to leave.
+    free: AtomicI64,
+    parts: [AtomicI64; PARTS],
+    /// Bytes of items, of those resident in the arena.
+    live: AtomicI64,
     peak: AtomicUsize,
     evicted_keys: AtomicU64,
     expired_keys: AtomicU64,
+    moved_bytes: AtomicU64,
+}
+
+/// Who uses memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Pages of segments.
+    Arena,
+    /// Pages of tables.
+    Index,
+    /// Collections.
+    Heap,
+    /// Connection buffers.
+    Buffers,
+    /// The process itself: code, stacks, and what the allocator keeps; as far as it is not one of the others.
+    Process,
 }
 
 /// The parts of the memory in use, in bytes.
@@ -21,21 +37,52 @@ pub struct Memory {
 pub struct MemoryUse {
     /// The limit.
     pub limit: usize,
-    /// Keys, values, tables.
+    /// What is in use, with all overheads: live items, tables, collections, buffers, the process itself.
+    pub used: usize,
+    /// Live items, tables and collections.
     pub data: usize,
+    /// Live items: key, value and their few bytes.
+    pub items: usize,
+    /// Tables of the index.
+    pub index: usize,
+    /// Collections: hashes, lists, sets, sorted sets.
+    pub collections: usize,
     /// Connection buffers.
     pub buffers: usize,
-    /// Highest sum of both that was seen when somebody looked or made room.
+    /// The process itself.
+    pub process: usize,
+    /// Memory resident for items, holes included.
+    pub arena: usize,
+    /// Highest `used` that was seen when somebody looked or made room.
     pub peak: usize,
     /// Keys evicted since the start.
     pub evicted_keys: u64,
     /// Keys reclaimed after their deadline since the start.
     pub expired_keys: u64,
+    /// Bytes of items that were moved to close holes, since the start.
+    pub moved_bytes: u64,
+}
+
+impl MemoryUse {
+    /// All that counts against the limit.
+    #[must_use]
+    pub const fn resident(&self) -> usize {
+        self.arena + self.index + self.collections + self.buffers + self.process
+    }
 }
 
 impl Memory {
     pub(super) fn new(limit: usize) -> Self {
-        Self { limit: AtomicUsize::new(limit), ..Self::default() }
+        Self {
+            limit: AtomicUsize::new(limit),
+            free: AtomicI64::new(signed(limit)),
+            parts: std::array::from_fn(|_| AtomicI64::new(0)),
+            live: AtomicI64::new(0),
+            peak: AtomicUsize::new(0),
+            evicted_keys: AtomicU64::new(0),
+            expired_keys: AtomicU64::new(0),
+            moved_bytes: AtomicU64::new(0),
+        }
     }
 
     /// The limit in bytes.
@@ -46,51 +93,67 @@ impl Memory {
 
     /// Changes the limit. What is above it leaves in bounded steps: as writes come in, and in the background.
     pub fn set_limit(&self, limit: usize) {
-        self.granted.store(0, Ordering::Relaxed);
-        self.limit.store(limit, Ordering::Relaxed);
+        let before = self.limit.swap(limit, Ordering::Relaxed);
+        self.free.fetch_add(signed(limit) - signed(before), Ordering::Relaxed);
     }
 
     /// Counts bytes of connection buffers, negative when they are given back.
     pub fn count_buffers(&self, bytes: i64) {
-        if bytes != 0 {
-            self.buffers.fetch_add(bytes, Ordering::Relaxed);
-        }
+        self.charge(Part::Buffers, bytes);
     }
 
-    /// All bytes in use.
+    /// Tells what the process really has resident. What exceeds the parts known here counts as the process' own, up to
+    /// half of the limit: below that the limit could hold nothing.
+    pub fn observe_resident(&self, resident: usize) {
+        let known: i64 = [Part::Arena, Part::Index, Part::Heap, Part::Buffers]
+            .map(|part| self.part(part).load(Ordering::Relaxed))
+            .iter()
+            .sum();
+        let own = (signed(resident) - known).clamp(0, signed(self.limit() / 2));
+        let before = self.part(Part::Process).swap(own, Ordering::Relaxed);
+        self.free.fetch_sub(own - before, Ordering::Relaxed);
+    }
+
+    /// All bytes in use. Holes in segments are not: they are used next.
     #[must_use]
     #[inline]
     pub fn used(&self) -> usize {
-        clamp(&self.data) + clamp(&self.buffers)
+        let limit = signed(self.limit());
+        let used = limit - self.free.load(Ordering::Relaxed) - self.holes();
+        usize::try_from(used).unwrap_or(0)
     }
 
-    /// Bytes of connection buffers, which cannot be evicted.
+    /// Bytes of connection buffers and of the process itself, which cannot be evicted.
+    #[must_use]
+    pub fn fixed(&self) -> usize {
+        clamp(self.part(Part::Buffers)) + clamp(self.part(Part::Process))
+    }
+
+    /// Bytes of connection buffers.
     #[must_use]
     pub fn buffers(&self) -> usize {
-        clamp(&self.buffers)
-    }
-
-    /// What all bytes in use may come to: the limit. While the total is still above a limit that was lowered, the total
-    /// for which a request was let pass after it had made room for itself.
-    pub(super) fn ceiling(&self) -> usize {
-        let limit = self.limit();
-        if self.used() > limit { limit.max(self.granted.load(Ordering::Relaxed)) } else { limit }
-    }
-
-    pub(super) fn grant(&self, total: usize) {
-        self.granted.store(total, Ordering::Relaxed);
+        clamp(self.part(Part::Buffers))
     }
 
     /// The parts in use.
     #[must_use]
     pub fn snapshot(&self) -> MemoryUse {
+        let [arena, index, collections, buffers, process] = self.parts.each_ref().map(clamp);
+        let items = clamp(&self.live);
         MemoryUse {
             limit: self.limit(),
-            data: clamp(&self.data),
-            buffers: clamp(&self.buffers),
+            used: items + index + collections + buffers + process,
+            data: items + index + collections,
+            items,
+            index,
+            collections,
+            buffers,
+            process,
+            arena,
             peak: self.note_peak(),
             evicted_keys: self.evicted_keys.load(Ordering::Relaxed),
             expired_keys: self.expired_keys.load(Ordering::Relaxed),
+            moved_bytes: self.moved_bytes.load(Ordering::Relaxed),
         }
     }
 
@@ -98,13 +161,54 @@ impl Memory {
     pub fn reset_counters(&self) {
         self.evicted_keys.store(0, Ordering::Relaxed);
         self.expired_keys.store(0, Ordering::Relaxed);
+        self.moved_bytes.store(0, Ordering::Relaxed);
         self.peak.store(self.used(), Ordering::Relaxed);
     }
 
-    pub(super) fn count_data(&self, bytes: i64) {
+    /// What is left of the limit; negative if more is in use.
+    #[inline]
+    pub(super) fn free(&self) -> i64 {
+        self.free.load(Ordering::Relaxed)
+    }
+
+    /// Resident bytes of segments that no live item takes.
+    pub(super) fn holes(&self) -> i64 {
+        self.part(Part::Arena).load(Ordering::Relaxed) - self.live.load(Ordering::Relaxed)
+    }
+
+    /// Counts bytes, negative when they are given back, whether the limit allows them or not.
+    pub(super) fn charge(&self, part: Part, bytes: i64) {
         if bytes != 0 {
-            self.data.fetch_add(bytes, Ordering::Relaxed);
+            self.part(part).fetch_add(bytes, Ordering::Relaxed);
+            self.free.fetch_sub(bytes, Ordering::Relaxed);
         }
+    }
+
+    /// Counts bytes if the limit allows them. Others may do so at the same moment: the limit may be passed by what the
+    /// workers take at once, a few pages.
+    pub(super) fn try_charge(&self, part: Part, bytes: usize) -> bool {
+        let fits = self.free() >= signed(bytes);
+        if fits {
+            self.charge(part, signed(bytes));
+        }
+        fits
+    }
+
+    /// Counts bytes of items that came to live, or ceased to.
+    #[inline]
+    pub(super) fn count_live(&self, bytes: i64) {
+        if bytes != 0 {
+            self.live.fetch_add(bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// Bytes of live items.
+    pub(super) fn live(&self) -> usize {
+        clamp(&self.live)
+    }
+
+    pub(super) fn count_moved(&self, bytes: u64) {
+        self.moved_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     pub(super) fn count_evicted(&self, keys: u64) {
@@ -119,8 +223,18 @@ impl Memory {
         let used = self.used();
         self.peak.fetch_max(used, Ordering::Relaxed).max(used)
     }
+
+    const fn part(&self, part: Part) -> &AtomicI64 {
+        &self.parts[part as usize]
+    }
 }
+
+const PARTS: usize = Part::Process as usize + 1;
 
 fn clamp(counter: &AtomicI64) -> usize {
     usize::try_from(counter.load(Ordering::Relaxed)).unwrap_or(0)
+}
+
+fn signed(bytes: usize) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
 }

@@ -2,34 +2,43 @@
 //! here is synchronous and knows neither commands nor sockets.
 
 mod apply;
-mod census;
+mod arena;
+mod blocks;
+mod cleaning;
+mod common;
 mod databases;
 mod engine;
 mod eviction;
+mod expiry;
 mod held;
-mod index;
 mod item;
 mod keyspace;
 mod memory;
+mod objects;
+mod ranking;
 #[cfg(test)]
 mod recount;
-mod roster;
-mod sweep;
+mod region;
+mod segment;
+mod shard;
+mod table;
 mod value;
+mod view;
 mod walk;
 mod watch;
 mod writer;
 
+pub use common::ExpiryLag;
 pub use databases::{DATABASES, Database, DatabaseSize};
-pub use engine::{Access, PartitionSet, Store, StoreSettings};
+pub use engine::{Access, Hint, PartitionSet, Store, StoreSettings};
 pub use eviction::{Eviction, OutOfMemory};
-pub use item::Item;
+pub use expiry::Swept;
 pub use keyspace::{Keyspace, Lookups, WrongType};
 pub use memory::{Memory, MemoryUse};
 #[cfg(test)]
 pub(crate) use recount::{Contents, Plain};
-pub use sweep::Swept;
 pub use value::{Collection, Detached, Hash, HashLimits, Text, Value};
+pub use view::{Item, ValueRef};
 pub use walk::{Cursor, Walker};
 pub use watch::{Watch, WatchedKey};
 pub use writer::{SPARE_BYTES_MAX, Writer};

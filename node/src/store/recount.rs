@@ -2,19 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use larder_proto::slot::Partition;
 use larder_proto::time::{Deadline, Millis};
 
-use super::census::Counted;
 use super::databases::{Database, DatabaseSize};
 use super::engine::Store;
-use super::index::Readable;
+use super::item::Layout;
+use super::table::Tag;
 use super::value::Value;
+use super::view::{Item, ValueRef};
 
 /// What is stored, counted afresh.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Recount {
+    /// Live items, tables, collections.
     pub(crate) data_bytes: usize,
+    /// Resident pages of segments.
+    pub(crate) arena_bytes: usize,
     pub(crate) sizes: Vec<DatabaseSize>,
 }
 
@@ -37,34 +40,38 @@ impl Plain {
 impl Store {
     /// What the counters should say.
     pub(crate) fn recount(&self) -> Recount {
-        let mut recount = Recount { data_bytes: 0, sizes: vec![DatabaseSize::default(); super::DATABASES] };
-        for partition in Partition::all() {
-            let locked = self.lock_to_write(partition);
-            recount.data_bytes += locked.table.bytes() + locked.book.roster.bytes();
-            let (mut entries, mut deadlines) = (0, 0);
-            for (place, entry) in locked.book.roster.from(0) {
-                let (key, item) = locked.table.at(entry.hash, place).expect("a roster's entry has its item");
-                assert_eq!((item.deadline, key.namespace), (entry.deadline, entry.namespace));
-                recount.data_bytes += item.heap_bytes(key.bytes.len());
+        let sizes = vec![DatabaseSize::default(); super::DATABASES];
+        let mut recount = Recount { data_bytes: 0, arena_bytes: 0, sizes };
+        for shard in &self.shards {
+            let shard = shard.read();
+            recount.data_bytes += shard.table.bytes() + shard.objects.bytes();
+            recount.arena_bytes += shard.region.touched();
+            let mut entries = 0;
+            shard.table.visit(Tag::new(0)..Tag::END, |entry| {
+                let item = Item::met(&self.common, &shard, &entry).expect("an entry has its item");
+                let tag = self.common.tag(item.namespace(), item.key());
+                assert_eq!(tag, entry.tag, "the entry is the key's");
                 entries += 1;
-                deadlines += u32::from(entry.deadline.moment().is_some());
-                if let Some(database) = self.databases.database(entry.namespace) {
+                if let Some(database) = self.common.databases.database(item.namespace()) {
                     let size = &mut recount.sizes[database.number()];
                     size.keys += 1;
-                    size.deadlines += usize::from(entry.deadline.moment().is_some());
+                    size.deadlines += usize::from(item.deadline().moment().is_some());
                 }
-            }
-            assert_eq!(entries, locked.table.len(), "every item stands in the roster");
-            assert_eq!(self.census.count(Counted::Keys, partition) as usize, entries);
-            assert_eq!(self.census.count(Counted::Deadlines, partition), deadlines);
+            });
+            assert_eq!(entries, shard.table.len());
+            let (live, bytes) = shard.walk_segments();
+            assert_eq!(live, entries, "live items and entries are the same");
+            recount.data_bytes += bytes;
         }
         recount
     }
 
     /// What the counters do say.
     pub(crate) fn counted(&self) -> Recount {
+        let used = self.common.memory.snapshot();
         Recount {
-            data_bytes: self.memory.snapshot().data,
+            data_bytes: used.data,
+            arena_bytes: used.arena,
             sizes: Database::all().map(|database| self.size(database)).collect(),
         }
     }
@@ -72,32 +79,58 @@ impl Store {
     /// What can be seen at this moment.
     pub(crate) fn contents(&self, now: Millis) -> Contents {
         let mut contents = Contents::new();
-        for partition in Partition::all() {
-            let (table, book) = self.lock_to_walk(partition);
-            for (place, entry) in book.roster.from(0).filter(|(_, entry)| !entry.deadline.passed(now)) {
-                let Some(database) = self.databases.database(entry.namespace) else { continue };
-                let (key, item) = table.at(entry.hash, place).expect("a roster's entry has its item");
-                let place = (database.number(), key.bytes.to_vec());
-                contents.insert(place, (plain(&item.value), item.deadline));
-            }
+        for shard in &self.shards {
+            let shard = shard.read();
+            shard.table.visit(Tag::new(0)..Tag::END, |entry| {
+                let item = Item::met(&self.common, &shard, &entry).expect("an entry has its item");
+                let database = self.common.databases.database(item.namespace());
+                if let Some(database) = database.filter(|_| !item.deadline().passed(now)) {
+                    let place = (database.number(), item.key().to_vec());
+                    contents.insert(place, (plain(&item), item.deadline()));
+                }
+            });
         }
         contents
     }
 
     /// Reclaims all that can be reclaimed.
     pub(crate) fn sweep_all(&self, now: Millis) {
-        for partition in Partition::all() {
-            let mut from = Some(0);
-            while let Some(place) = from {
-                from = self.sweep(partition, place, now).resume;
-            }
+        for part in 0..self.sweep_parts() {
+            while self.sweep(part, now).more {}
         }
+        while self.drop_removed() {}
     }
 }
 
-fn plain(value: &Value) -> Plain {
-    match value {
-        Value::String(text) => Plain::String(text.bytes.clone()),
-        Value::Hash(hash) => Plain::Hash(hash.iter().map(|(f, v)| (f.to_vec(), v.to_vec())).collect()),
+impl super::shard::Shard {
+    /// Number and bytes of the live items, segment by segment.
+    fn walk_segments(&self) -> (usize, usize) {
+        let (mut items, mut bytes) = (0, 0);
+        for segment in self.region.ring.iter().filter_map(|&block| self.region.segment(block)) {
+            let (mut at, end, mut live) = (segment.base, segment.base + segment.end, 0);
+            while at < end {
+                let layout = Layout::read(self.region.bytes(), at);
+                if !layout.dead {
+                    items += 1;
+                    live += layout.end - at;
+                    assert!(segment.due <= layout.deadline, "an item is due before its segment is");
+                }
+                at = layout.end;
+            }
+            assert_eq!((at, live), (end, segment.live));
+            assert!(segment.end <= segment.touched);
+            bytes += live;
+        }
+        (items, bytes)
+    }
+}
+
+fn plain(item: &Item<'_>) -> Plain {
+    match item.value {
+        ValueRef::String { bytes, .. } => Plain::String(bytes.to_vec()),
+        ValueRef::Collection(Value::Hash(hash)) => {
+            Plain::Hash(hash.iter().map(|(field, value)| (field.to_vec(), value.to_vec())).collect())
+        }
+        ValueRef::Collection(Value::String(_)) => panic!("a string is no collection"),
     }
 }

@@ -1,25 +1,24 @@
-//! Going through the keys of a database, one partition at a time: SCAN, KEYS, RANDOMKEY.
+//! Going through the keys of a database, one shard at a time: SCAN, KEYS, RANDOMKEY.
 //!
-//! A cursor names a partition and a place in its roster. A key keeps its place while it lives, so every key that is
-//! there from the beginning of a scan to its end is visited, once.
+//! A cursor names a shard and a tag: keys are visited in the order of their tags, which does not change while a table
+//! grows or shrinks. So every key that is there from the beginning of a scan to its end is visited, once.
 
 use fastrand::Rng;
-use larder_proto::slot::{PARTITIONS, Partition};
 use larder_proto::time::Millis;
 
 use super::databases::Database;
-use super::engine::{Book, Store};
-use super::held::Held;
-use super::index::Readable;
-use super::item::Item;
+use super::engine::Store;
 use super::keyspace::Keyspace;
+use super::shard::Shard;
+use super::table::{Entry, Tag};
+use super::view::Item;
 
 /// How far a scan came. 0 is both the start and the end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cursor(pub u64);
 
 /// Walks the keys of one database. Within a transaction, which holds every partition, it walks those; otherwise it
-/// locks one partition after the other.
+/// locks one shard after the other.
 pub struct Walker<'w, 's> {
     store: &'w Store,
     held: Option<&'w Keyspace<'s>>,
@@ -40,29 +39,34 @@ impl<'w, 's> Walker<'w, 's> {
         Self { store: held.store, held: Some(held), database: held.database, now: held.now }
     }
 
-    /// Visits about `count` keys from the cursor on.
-    pub fn scan(&self, cursor: Cursor, count: usize, mut visit: impl FnMut(&[u8], &Item)) -> Cursor {
-        let (mut partition, mut place) = unpack(cursor);
-        let mut budget = Budget { keys: count.max(1), places: count.max(1).saturating_mul(PLACES_PER_KEY) };
-        while let Some(current) = Partition::new(partition) {
-            match self.scan_partition(current, place, &mut budget, &mut visit) {
-                Some(next) => return pack(partition, next),
-                None => (partition, place) = (partition + 1, 0),
+    /// Visits about `count` keys from the cursor on; keys of other databases that lie between count as well, in part, so
+    /// that a call stays short.
+    pub fn scan(&self, cursor: Cursor, count: usize, mut visit: impl FnMut(&[u8], &Item<'_>)) -> Cursor {
+        let (mut number, mut tag) = unpack(cursor);
+        let (mut keys, mut steps) = (count.max(1), STEPS_MAX);
+        while number < self.store.shards.len() {
+            if keys == 0 || steps == 0 {
+                return pack(number, tag);
             }
-            if budget.is_spent() {
-                return if partition < PARTITIONS { pack(partition, 0) } else { Cursor(0) };
-            }
+            let mut next = Tag::END;
+            self.with(number, |shard| {
+                next = shard.table.next_range(tag, keys);
+                let visited = self.visit_range(shard, tag, next, &mut visit);
+                keys = keys.saturating_sub(visited);
+            });
+            steps -= 1;
+            (number, tag) = if next == Tag::END { (number + 1, FIRST) } else { (number, next) };
         }
         Cursor(0)
     }
 
     /// Visits a key chosen at random, if there is one.
     pub fn random(&self, random: &mut Rng, visit: impl FnOnce(&[u8])) {
-        let first = random.u16(..PARTITIONS);
+        let shards = self.store.shards.len();
+        let first = random.usize(..shards);
         let mut chosen = None;
-        for offset in 0..PARTITIONS {
-            let Some(partition) = Partition::new((first + offset) % PARTITIONS) else { continue };
-            self.with(partition, |table, book| chosen = self.pick(table, book, random));
+        for number in (0..shards).map(|offset| (first + offset) % shards) {
+            self.with(number, |shard| chosen = self.pick(shard, random));
             if chosen.is_some() {
                 break;
             }
@@ -72,85 +76,66 @@ impl<'w, 's> Walker<'w, 's> {
         }
     }
 
-    /// The place where the scan goes on in this partition, `None` at its end.
-    fn scan_partition(
+    /// How many keys of the database have a tag in this range; they are visited.
+    fn visit_range(
         &self,
-        partition: Partition,
-        from: u32,
-        budget: &mut Budget,
-        visit: &mut impl FnMut(&[u8], &Item),
-    ) -> Option<u32> {
-        let namespace = self.store.databases.namespace(self.database);
-        let mut resume = None;
-        self.with(partition, |table, book| {
-            for (place, entry) in book.roster.from(from) {
-                if budget.is_spent() {
-                    resume = Some(place);
-                    return;
-                }
-                budget.places = budget.places.saturating_sub(1);
-                if entry.namespace != namespace || entry.deadline.passed(self.now) {
-                    continue;
-                }
-                if let Some((key, item)) = table.at(entry.hash, place) {
-                    visit(&key.bytes, item);
-                    budget.keys -= 1;
-                }
+        shard: &Shard,
+        from: Tag,
+        to: Tag,
+        visit: &mut impl FnMut(&[u8], &Item<'_>),
+    ) -> usize {
+        let mut visited = 0;
+        shard.table.visit(from..to, |entry| {
+            if let Some(item) = self.item(shard, &entry) {
+                visit(item.key(), &item);
+                visited += 1;
             }
         });
-        resume
+        visited
     }
 
-    fn pick(&self, table: &dyn Readable, book: &Book, random: &mut Rng) -> Option<Box<[u8]>> {
-        let places = u32::try_from(book.roster.places()).ok().filter(|&places| places > 0)?;
-        let namespace = self.store.databases.namespace(self.database);
-        let readable = |place: u32| {
-            let entry = book.roster.get(place)?;
-            let alive = entry.namespace == namespace && !entry.deadline.passed(self.now);
-            let (key, _) = table.at(entry.hash, place).filter(|_| alive)?;
-            Some(key.bytes.clone())
-        };
-        let drawn = (0..PICK_TRIES_MAX).find_map(|_| readable(random.u32(..places)));
-        drawn.or_else(|| (0..places).find_map(readable))
+    /// The item, if it is one of the database that can be read.
+    fn item<'i>(&'i self, shard: &'i Shard, entry: &Entry) -> Option<Item<'i>> {
+        let namespace = self.store.common.databases.namespace(self.database);
+        let item = Item::met(&self.store.common, shard, entry)?;
+        (item.namespace() == namespace && !item.deadline().passed(self.now)).then_some(item)
     }
 
-    fn with(&self, partition: Partition, f: impl FnOnce(&dyn Readable, &Book)) {
-        match self.held.map(|keyspace| &keyspace.held) {
-            None => {
-                let (table, book) = self.store.lock_to_walk(partition);
-                f(&table, &book);
-            }
-            Some(Held::Write(all)) => {
-                if let Some(locked) = all.get(partition.index()) {
-                    f(&locked.table, &locked.book);
+    fn pick(&self, shard: &Shard, random: &mut Rng) -> Option<Box<[u8]>> {
+        let key = |entry: Entry| self.item(shard, &entry).map(|item| item.key().into());
+        let drawn = (0..PICK_TRIES_MAX).find_map(|_| shard.table.random(random).and_then(key));
+        drawn.or_else(|| {
+            let mut found = None;
+            shard.table.visit(FIRST..Tag::END, |entry| found = found.take().or_else(|| key(entry)));
+            found
+        })
+    }
+
+    fn with(&self, number: usize, f: impl FnOnce(&Shard)) {
+        match self.held {
+            None => f(&self.store.shards[number].read()),
+            Some(keyspace) => {
+                if let Some(shard) = keyspace.held.by_number(number) {
+                    f(shard);
                 }
             }
-            Some(Held::Read(_)) => {}
         }
     }
 }
 
-struct Budget {
-    keys: usize,
-    places: usize,
+/// Where every shard begins.
+const FIRST: Tag = Tag::new(0);
+
+const fn unpack(cursor: Cursor) -> (usize, Tag) {
+    ((cursor.0 >> Tag::BITS) as usize, Tag::new(cursor.0 as u32 & (Tag::END.number() - 1)))
 }
 
-impl Budget {
-    const fn is_spent(&self) -> bool {
-        self.keys == 0 || self.places == 0
-    }
+const fn pack(shard: usize, tag: Tag) -> Cursor {
+    Cursor((shard as u64) << Tag::BITS | tag.number() as u64)
 }
 
-const fn unpack(cursor: Cursor) -> (u16, u32) {
-    ((cursor.0 % PARTITIONS as u64) as u16, (cursor.0 / PARTITIONS as u64) as u32)
-}
+/// Ranges of tags looked at in one call, so that it stays short where most keys are another database's.
+const STEPS_MAX: usize = 64;
 
-const fn pack(partition: u16, place: u32) -> Cursor {
-    Cursor(place as u64 * PARTITIONS as u64 + partition as u64)
-}
-
-/// Places looked at for each key asked for, so that a call stays short where most keys are another database's.
-const PLACES_PER_KEY: usize = 64;
-
-/// Places drawn before a random choice falls back to walking.
+/// Keys drawn before a random choice falls back to walking.
 const PICK_TRIES_MAX: usize = 32;

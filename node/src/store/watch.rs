@@ -10,7 +10,6 @@ use larder_proto::time::Millis;
 
 use super::databases::Database;
 use super::engine::Store;
-use super::index::Readable;
 
 /// Set once one of the watched keys is touched. Shared by the connection and the partitions of its keys.
 #[derive(Debug, Clone, Default)]
@@ -49,23 +48,23 @@ impl Store {
     /// Begins to watch a key of a database.
     #[must_use]
     pub fn watch(&self, database: Database, key: &[u8], watch: &Watch, now: Millis) -> WatchedKey {
-        let mut locked = self.lock_to_write(Partition::of(key));
-        let namespace = self.databases.namespace(database);
-        let item = locked.table.get(&self.index.lookup(namespace, key));
-        let existed = item.is_some_and(|item| !item.deadline.passed(now));
-        locked.book.watchers.add(database, key, watch);
+        let mut shard = self.shards[self.shard_of(Partition::of(key))].write();
+        let namespace = self.common.databases.namespace(database);
+        let found = shard.find(&self.common.lookup(namespace, key));
+        let existed = found.is_some_and(|found| !found.layout.deadline.passed(now));
+        shard.watchers.add(database, key, watch);
         WatchedKey { key: key.into(), database, existed }
     }
 
     /// Ends what [`Store::watch`] began.
     pub fn unwatch(&self, watched: &WatchedKey, watch: &Watch) {
-        let mut locked = self.lock_to_write(Partition::of(&watched.key));
-        locked.book.watchers.remove(watched.database, &watched.key, watch);
+        let mut shard = self.shards[self.shard_of(Partition::of(&watched.key))].write();
+        shard.watchers.remove(watched.database, &watched.key, watch);
     }
 }
 
-/// Who watches which key of one partition. A watch is of a database's number, whatever namespace that is after a flush
-/// or a swap. Guarded by the partition's lock.
+/// Who watches which key of one shard. A watch is of a database's number, whatever namespace that is after a flush
+/// or a swap. Guarded by the shard's lock.
 #[derive(Debug, Default)]
 pub(super) struct Watchers {
     by_key: HashMap<(Database, Box<[u8]>), Vec<Watch>, RandomState>,

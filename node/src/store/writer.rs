@@ -7,15 +7,15 @@
 use std::ops::{Deref, DerefMut};
 
 use larder_proto::effect::{Effect, EffectSink, Namespace, Stamp};
+use larder_proto::slot::Partition;
 use larder_proto::time::Deadline;
 
+use super::common::{Common, Lookup};
 use super::databases::Database;
-use super::engine::{Book, Store};
-use super::held::{Held, Locked};
-use super::index::{Lookup, Readable};
-use super::item::Item;
+use super::engine::Store;
+use super::item::Kind;
 use super::keyspace::{Keyspace, WrongType};
-use super::roster::Entry;
+use super::shard::{Found, NewItem, Shard};
 use super::value::{Collection, Detached, Hash, Text, Value};
 
 /// Partitions locked for writing, and where the effects go.
@@ -46,10 +46,7 @@ impl<'k, 's> Writer<'k, 's> {
 
     /// Puts a string under a key, whatever was there.
     pub fn set(&mut self, key: &[u8], bytes: &[u8], deadline: Deadline) {
-        let lookup = self.lookup(key);
-        if !self.overwrite_string(&lookup, bytes, deadline) {
-            self.insert(&lookup, Value::string(bytes), deadline);
-        }
+        self.put_string(key, bytes, Kind::String, deadline);
         self.tell(key, &Effect::Set { key, value: bytes, deadline });
     }
 
@@ -60,43 +57,45 @@ impl<'k, 's> Writer<'k, 's> {
     /// The key holds another type; nothing was changed.
     pub fn patch(&mut self, key: &[u8], offset: usize, bytes: &[u8]) -> Result<usize, WrongType> {
         let lookup = self.lookup(key);
-        self.purge_expired(&lookup);
-        let Keyspace { held, grown_bytes, now, .. } = &mut *self.keyspace;
-        let Some(locked) = held.locked(key) else { return Ok(0) };
-        let Some(item) = locked.table.get_mut(&lookup) else {
+        let Some((common, shard, found)) = self.find(&lookup) else {
             let mut text = vec![0; offset];
             text.extend_from_slice(bytes);
-            self.insert(&lookup, Value::String(Text { bytes: text.clone(), edited: true }), Deadline::NEVER);
+            self.put_string(key, &text, Kind::Edited, Deadline::NEVER);
             self.tell(key, &Effect::Set { key, value: &text, deadline: Deadline::NEVER });
             return Ok(text.len());
         };
-        let before = item.value.heap_bytes();
-        let Value::String(text) = &mut item.value else { return Err(WrongType) };
-        write_at(&mut text.bytes, offset, bytes);
-        text.edited = true;
-        let length = text.bytes.len();
-        item.touch(*now);
-        *grown_bytes += item.value.heap_bytes() as i64 - before as i64;
+        if found.layout.kind == Kind::Object {
+            return Err(WrongType);
+        }
+        let length = found.layout.value(shard.region.bytes()).len().max(offset + bytes.len());
+        shard.table.set_usage(found.place, common.ranking.touched(shard.table.usage(found.place)));
+        if !shard.patch(common, &found, offset, bytes) {
+            let mut text = Vec::with_capacity(length);
+            text.extend_from_slice(found.layout.value(shard.region.bytes()));
+            text.resize(length, 0);
+            text[offset..offset + bytes.len()].copy_from_slice(bytes);
+            let (kind, deadline) = (Kind::Edited, found.layout.deadline);
+            let item = NewItem { lookup, kind, deadline, value: &text };
+            shard.set_with_room(common, &found, &item, length.min(SPARE_BYTES_MAX));
+        }
         self.tell(key, &Effect::Patch { key, offset: offset as u64, bytes });
         Ok(length)
     }
 
     /// Removes a key; whether it was there.
     pub fn delete(&mut self, key: &[u8]) -> bool {
-        let Some(item) = self.detach(key) else { return false };
-        self.drop_later(item.value);
+        let lookup = self.lookup(key);
+        let Some((common, shard, found)) = self.find(&lookup) else { return false };
+        shard.discard(common, &found);
+        self.tell(key, &Effect::Delete { key });
         true
     }
 
     /// Gives a key another deadline; whether the key was there.
     pub fn set_deadline(&mut self, key: &[u8], deadline: Deadline) -> bool {
         let lookup = self.lookup(key);
-        self.purge_expired(&lookup);
-        let Keyspace { held, store, database, .. } = &mut *self.keyspace;
-        let Some(locked) = held.locked(key) else { return false };
-        let Some(item) = locked.table.get_mut(&lookup) else { return false };
-        let count = move_deadline(item, &mut locked.book, deadline);
-        count_deadlines(store, *database, locked, count);
+        let Some((common, shard, found)) = self.find(&lookup) else { return false };
+        shard.set_deadline(common, &lookup, &found, deadline);
         self.tell(key, &Effect::Deadline { key, deadline });
         true
     }
@@ -136,18 +135,19 @@ impl<'k, 's> Writer<'k, 's> {
         edit: impl FnOnce(&mut C) -> R,
     ) -> Result<Option<R>, WrongType> {
         let lookup = self.lookup(key);
-        self.purge_expired(&lookup);
-        let Keyspace { held, grown_bytes, now, .. } = &mut *self.keyspace;
-        let Some(locked) = held.locked(key) else { return Ok(None) };
-        let Some(item) = locked.table.get_mut(&lookup) else { return Ok(None) };
-        let before = item.value.heap_bytes();
-        let collection = C::of_mut(&mut item.value).ok_or(WrongType)?;
-        let result = edit(collection);
-        let empty = collection.is_empty();
-        item.touch(*now);
-        *grown_bytes += item.value.heap_bytes() as i64 - before as i64;
+        let Some((common, shard, found)) = self.find(&lookup) else { return Ok(None) };
+        if found.layout.kind != Kind::Object {
+            return Err(WrongType);
+        }
+        let edited = shard.edit_object(common, &found, |value| {
+            let collection = C::of_mut(value)?;
+            let result = edit(collection);
+            Some((result, collection.is_empty()))
+        });
+        let (result, empty) = edited.flatten().ok_or(WrongType)?;
+        shard.table.set_usage(found.place, common.ranking.touched(shard.table.usage(found.place)));
         if empty {
-            self.remove(&lookup);
+            shard.discard(common, &found);
         }
         Ok(Some(result))
     }
@@ -170,7 +170,9 @@ impl<'k, 's> Writer<'k, 's> {
         let result = edit.take().map(|edit| edit(&mut collection, true)).ok_or(WrongType)?;
         if !collection.is_empty() {
             let lookup = self.lookup(key);
-            self.insert(&lookup, C::into_value(collection), Deadline::NEVER);
+            if let Some((common, shard)) = self.shard(key) {
+                shard.insert_object(common, &lookup, C::into_value(collection), Deadline::NEVER);
+            }
         }
         Ok(result)
     }
@@ -178,127 +180,91 @@ impl<'k, 's> Writer<'k, 's> {
     /// Removes a key and hands out what was there.
     pub fn detach(&mut self, key: &[u8]) -> Option<Detached> {
         let lookup = self.lookup(key);
-        self.purge_expired(&lookup);
-        let item = self.remove(&lookup)?;
+        let (common, shard, found) = self.find(&lookup)?;
+        let layout = found.layout;
+        let text = (layout.kind != Kind::Object).then(|| layout.value(shard.region.bytes()).to_vec());
+        let value = match (shard.remove(common, &found), text) {
+            (Some(value), _) => value,
+            (None, Some(bytes)) => Value::String(Text { bytes, edited: layout.kind == Kind::Edited }),
+            (None, None) => return None,
+        };
         self.tell(key, &Effect::Delete { key });
-        Some(Detached { deadline: item.deadline, value: item.value })
+        Some(Detached { deadline: layout.deadline, value })
     }
 
     /// Puts a value under a key, whatever was there.
     pub fn attach(&mut self, key: &[u8], detached: Detached) {
-        let lookup = self.lookup(key);
         let Detached { value, deadline } = detached;
         self.tell_whole(key, &value, deadline);
-        let mut value = Some(value);
-        self.overwrite(&lookup, deadline, |old| value.take().map(|new| std::mem::replace(old, new)));
-        if let Some(value) = value {
-            self.insert(&lookup, value, deadline);
+        if let Value::String(text) = &value {
+            let kind = if text.edited { Kind::Edited } else { Kind::String };
+            return self.put_string(key, &text.bytes, kind, deadline);
         }
+        let lookup = self.lookup(key);
+        let Some((common, shard)) = self.shard(key) else { return };
+        if let Some(found) = shard.find(&lookup) {
+            shard.discard(common, &found);
+        }
+        shard.insert_object(common, &lookup, value, deadline);
     }
 
     /// Removes every key of a database at once; the memory comes back in the background. Every partition is held.
     pub fn flush(&mut self, database: Database) {
-        let namespace = self.store.databases.namespace(database);
+        let databases = &self.store.common.databases;
+        let namespace = databases.namespace(database);
         self.touch_watchers(database, namespace, namespace);
         self.tell_all(namespace, &Effect::Flush);
-        self.store.databases.flush(database);
-        self.keyspace.namespace = self.store.databases.namespace(self.database);
+        self.store.common.databases.flush(database);
+        self.store.common.count_flush();
+        self.keyspace.namespace = self.store.common.databases.namespace(self.database);
     }
 
     /// Lets two databases change places. Every partition is held.
     pub fn swap(&mut self, one: Database, other: Database) {
-        let (first, second) = (self.store.databases.namespace(one), self.store.databases.namespace(other));
+        let databases = &self.store.common.databases;
+        let (first, second) = (databases.namespace(one), databases.namespace(other));
         self.touch_watchers(one, first, second);
         self.touch_watchers(other, first, second);
         self.tell_all(first, &Effect::Swap { with: second });
-        self.store.databases.swap(one, other);
-        self.keyspace.namespace = self.store.databases.namespace(self.database);
+        self.store.common.databases.swap(one, other);
+        self.keyspace.namespace = self.store.common.databases.namespace(self.database);
     }
 
-    /// Drops a value: a large one after the locks are gone.
-    fn drop_later(&mut self, value: Value) {
-        if value.heap_bytes() >= DROP_LATER_BYTES_MIN {
-            self.keyspace.removed.push(value);
-        }
+    fn put_string(&mut self, key: &[u8], bytes: &[u8], kind: Kind, deadline: Deadline) {
+        let lookup = self.lookup(key);
+        let Some((common, shard)) = self.shard(key) else { return };
+        shard.set(common, &NewItem { lookup, kind, deadline, value: bytes });
     }
 
-    /// Replaces the value of a key that is there by a string, in the old one's memory where it fits.
-    fn overwrite_string(&mut self, lookup: &Lookup<'_>, bytes: &[u8], deadline: Deadline) -> bool {
-        self.overwrite(lookup, deadline, |old| match old {
-            Value::String(text) if fits(&text.bytes, bytes.len()) => {
-                text.bytes.clear();
-                text.bytes.extend_from_slice(bytes);
-                text.edited = false;
-                None
-            }
-            value => Some(std::mem::replace(value, Value::string(bytes))),
-        })
-    }
-
-    /// Changes value and deadline of a key that is there; whether it is. The key keeps its place, so that a scan under
-    /// way finds it. `put` returns the old value unless it was changed in place.
+    /// The shard of a key.
     #[inline]
-    fn overwrite(
-        &mut self,
-        lookup: &Lookup<'_>,
-        deadline: Deadline,
-        put: impl FnOnce(&mut Value) -> Option<Value>,
-    ) -> bool {
-        let Keyspace { held, grown_bytes, now, store, database, .. } = &mut *self.keyspace;
-        let Some(locked) = held.locked(lookup.key) else { return false };
-        let Some(item) = locked.table.get_mut(lookup) else { return false };
-        let before = item.value.heap_bytes();
-        let old = put(&mut item.value);
-        item.touch(*now);
-        *grown_bytes += item.value.heap_bytes() as i64 - before as i64;
-        let count = move_deadline(item, &mut locked.book, deadline);
-        count_deadlines(store, *database, locked, count);
-        if let Some(old) = old {
-            self.drop_later(old);
-        }
-        true
+    fn shard(&mut self, key: &[u8]) -> Option<(&'s Common, &mut Shard)> {
+        let store = self.keyspace.store;
+        Some((&store.common, self.keyspace.held.shard_mut(store, key)?))
     }
 
-    fn insert(&mut self, lookup: &Lookup<'_>, value: Value, deadline: Deadline) {
-        let Keyspace { held, grown_bytes, now, store, database, .. } = &mut *self.keyspace;
-        let Some(locked) = held.locked(lookup.key) else { return };
-        let entry = Entry { hash: lookup.hash, deadline, namespace: lookup.namespace };
-        let (position, roster_bytes) = locked.book.roster.add(entry);
-        store.census.publish(locked.partition, &locked.book.roster);
-        let item = Item::new(value, deadline, position, *now);
-        let item_bytes = item.heap_bytes(lookup.key.len());
-        let table_bytes = locked.table.insert(lookup, item);
-        *grown_bytes += (item_bytes + table_bytes + roster_bytes) as i64;
-        store.databases.count(*database, 1, i64::from(deadline.moment().is_some()));
-    }
-
-    fn remove(&mut self, lookup: &Lookup<'_>) -> Option<Item> {
-        let Keyspace { held, grown_bytes, store, database, .. } = &mut *self.keyspace;
-        let locked = held.locked(lookup.key)?;
-        let (item, table_bytes) = locked.table.remove(lookup)?;
-        let roster_bytes = locked.book.roster.remove(item.position);
-        store.census.publish(locked.partition, &locked.book.roster);
-        *grown_bytes -= (item.heap_bytes(lookup.key.len()) + table_bytes + roster_bytes) as i64;
-        store.databases.count(*database, -1, -i64::from(item.deadline.moment().is_some()));
-        Some(item)
-    }
-
-    fn purge_expired(&mut self, lookup: &Lookup<'_>) {
+    /// The item under a key. One that is past its deadline is removed.
+    #[inline]
+    fn find(&mut self, lookup: &Lookup<'_>) -> Option<(&'s Common, &mut Shard, Found)> {
         let now = self.now;
-        if self.held.get(lookup).is_some_and(|item| item.deadline.passed(now))
-            && let Some(item) = self.remove(lookup)
-        {
-            self.store.memory.count_expired(1);
-            self.drop_later(item.value);
+        let (common, shard) = self.shard(lookup.key)?;
+        let found = shard.find(lookup)?;
+        if found.layout.deadline.passed(now) {
+            common.memory.count_expired(1);
+            common.lag.note(found.layout.deadline, now);
+            shard.discard(common, &found);
+            return None;
         }
+        Some((common, shard, found))
     }
 
+    /// Tells an effect on a key, in the order of its partition's lock.
     #[inline]
-    fn tell(&mut self, key: &[u8], effect: &Effect<'_>) {
-        let (database, namespace) = (self.database, self.namespace);
-        let Some(locked) = self.keyspace.held.locked(key) else { return };
-        locked.book.watchers.touch(database, key);
-        let stamp = next_stamp(locked, namespace);
+    pub(super) fn tell(&mut self, key: &[u8], effect: &Effect<'_>) {
+        let (database, namespace, store) = (self.database, self.namespace, self.store);
+        let Some(shard) = self.keyspace.held.shard_mut(store, key) else { return };
+        shard.watchers.touch(database, key);
+        let stamp = next_stamp(store, shard, Partition::of(key), namespace);
         self.sink.effect(stamp, effect);
     }
 
@@ -319,74 +285,35 @@ impl<'k, 's> Writer<'k, 's> {
 
     /// Tells every partition that is held the same effect.
     fn tell_all(&mut self, namespace: Namespace, effect: &Effect<'_>) {
-        let Held::Write(all) = &mut self.keyspace.held else { return };
-        for locked in all {
-            let stamp = next_stamp(locked, namespace);
-            self.sink.effect(stamp, effect);
+        let store = self.store;
+        let Keyspace { held, .. } = &mut *self.keyspace;
+        for (number, shard) in held.shards_mut() {
+            for partition in Partition::all().filter(|&partition| store.shard_of(partition) == number) {
+                let stamp = next_stamp(store, shard, partition, namespace);
+                self.sink.effect(stamp, effect);
+            }
         }
     }
 
     /// Touches the watched keys of a database that exist in either namespace: what it was, what it will be.
     fn touch_watchers(&mut self, database: Database, before: Namespace, after: Namespace) {
         let Keyspace { held, store, now, .. } = &mut *self.keyspace;
-        let Held::Write(all) = held else { return };
-        for locked in all {
-            let table = &locked.table;
-            locked.book.watchers.touch_all(database, |key| {
+        for (_, shard) in held.shards_mut() {
+            shard.watchers.touch_all(database, |key| {
                 [before, after].into_iter().any(|space| {
-                    let item = table.get(&store.index.lookup(space, key));
-                    item.is_some_and(|item| !item.deadline.passed(*now))
+                    let found = shard.find(&store.common.lookup(space, key));
+                    found.is_some_and(|found| !found.layout.deadline.passed(*now))
                 })
             });
         }
     }
 }
 
-fn next_stamp(locked: &mut Locked<'_>, namespace: Namespace) -> Stamp {
-    locked.book.sequence += 1;
-    Stamp { partition: locked.partition, namespace, sequence: locked.book.sequence }
+fn next_stamp(store: &Store, shard: &mut Shard, partition: Partition, namespace: Namespace) -> Stamp {
+    let last = &mut shard.sequences[store.place_in_shard(partition)];
+    *last += 1;
+    Stamp { partition, namespace, sequence: *last }
 }
 
-/// Changes an item's deadline; by how much the number of keys with one changes.
-fn move_deadline(item: &mut Item, book: &mut Book, deadline: Deadline) -> i64 {
-    if item.deadline == deadline {
-        return 0;
-    }
-    let had_one = item.deadline.moment().is_some();
-    item.deadline = deadline;
-    book.roster.set_deadline(item.position, deadline);
-    i64::from(deadline.moment().is_some()) - i64::from(had_one)
-}
-
-/// Counts by how much the number of keys with a deadline changed.
-#[inline]
-fn count_deadlines(store: &Store, database: Database, locked: &Locked<'_>, change: i64) {
-    if change != 0 {
-        store.databases.count(database, 0, change);
-        store.census.publish(locked.partition, &locked.book.roster);
-    }
-}
-
-/// Whether a string of so many bytes may take the place of another without wasting more than half of it.
-fn fits(old: &Vec<u8>, length: usize) -> bool {
-    length <= old.capacity() && length * 2 >= old.capacity()
-}
-
-/// A string that was written to will be again: room for as much again is kept, up to 1 MiB, as Redis does.
-fn write_at(text: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
-    let end = offset + bytes.len();
-    if end > text.capacity() {
-        let spare = end.min(SPARE_BYTES_MAX);
-        text.reserve_exact(end + spare - text.len());
-    }
-    if end > text.len() {
-        text.resize(end, 0);
-    }
-    text[offset..end].copy_from_slice(bytes);
-}
-
-/// Bytes that a string which was written to keeps to spare.
+/// Bytes that a string which was written to keeps to spare: as much again as it is long, up to this, as Redis does.
 pub const SPARE_BYTES_MAX: usize = 1 << 20;
-
-/// From this size on a removed value is dropped outside the locks.
-const DROP_LATER_BYTES_MIN: usize = 4_096;

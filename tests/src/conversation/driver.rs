@@ -21,7 +21,6 @@ use larder_node::server::{Facts, NodeStatistics, Password, Shared, SharedParts, 
 use larder_node::store::{HashLimits, Lookups, Store, StoreSettings};
 use larder_proto::effect::{Effect, EffectSink, Stamp};
 use larder_proto::resp::{ArgRange, Limits, Out, Progress, RequestParser};
-use larder_proto::slot::Partition;
 use larder_proto::time::Millis;
 use tokio_util::sync::CancellationToken;
 
@@ -45,12 +44,13 @@ impl Driver {
     pub fn new(memory_bytes_max: usize) -> Self {
         let clock = Arc::new(HandClock(AtomicU64::new(START_MS)));
         let config = settings(memory_bytes_max);
-        let store = Arc::new(Store::new(&StoreSettings {
+        let store = Store::new(&StoreSettings {
             memory_bytes_max,
             eviction: config.eviction,
             // Small, so that conversations of a few commands meet both forms of a hash.
             hash_limits: HashLimits { entries_max: 4, value_bytes_max: 16 },
-        }));
+        });
+        let store = Arc::new(store.expect("addresses for a small store"));
         let shared = join(config, &store, &clock);
         let session = Session::new(1, true, clock.now());
         Self {
@@ -75,12 +75,10 @@ impl Driver {
     /// Lets time pass, and what has expired be swept.
     pub fn advance(&mut self, milliseconds: u64) {
         let now = Millis(self.clock.0.fetch_add(milliseconds, Ordering::Relaxed) + milliseconds);
-        for partition in Partition::all() {
-            let mut from = Some(0);
-            while let Some(place) = from {
-                from = self.store.sweep(partition, place, now).resume;
-            }
+        for part in 0..self.store.sweep_parts() {
+            while self.store.sweep(part, now).more {}
         }
+        while self.store.drop_removed() {}
     }
 
     /// Sends bytes on a connection and answers the requests in them; returns their replies, empty where the client asked

@@ -155,6 +155,15 @@ impl Hash {
         }
     }
 
+    /// Drops about so many fields; whether none is left.
+    pub(super) fn drain_some(&mut self, fields: usize) -> bool {
+        let some: Vec<Box<[u8]>> = self.iter().take(fields).map(|(field, _)| field.into()).collect();
+        for field in some {
+            self.remove(&field);
+        }
+        self.is_empty()
+    }
+
     pub(super) fn encoding(&self) -> &'static str {
         match self.form {
             Form::Compact(_) => "listpack",

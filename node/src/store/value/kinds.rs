@@ -32,12 +32,19 @@ pub struct Detached {
     pub deadline: Deadline,
 }
 
-impl Value {
-    /// A string with exactly these bytes.
-    pub(in crate::store) fn string(bytes: &[u8]) -> Self {
-        Self::String(Text { bytes: bytes.to_vec(), edited: false })
+impl Text {
+    /// The encoding that Redis would use for such a string.
+    pub(in crate::store) fn encoding(bytes: &[u8], edited: bool) -> &'static str {
+        match bytes {
+            _ if edited => "raw",
+            _ if is_canonical_integer(bytes) => "int",
+            _ if bytes.len() <= EMBEDDED_BYTES_MAX => "embstr",
+            _ => "raw",
+        }
     }
+}
 
+impl Value {
     /// The type's name, as TYPE and SCAN give it.
     #[must_use]
     pub const fn type_name(&self) -> &'static str {
@@ -51,11 +58,16 @@ impl Value {
     #[must_use]
     pub fn encoding(&self) -> &'static str {
         match self {
-            Self::String(text) if text.edited => "raw",
-            Self::String(text) if is_canonical_integer(&text.bytes) => "int",
-            Self::String(text) if text.bytes.len() <= EMBEDDED_BYTES_MAX => "embstr",
-            Self::String(_) => "raw",
+            Self::String(text) => Text::encoding(&text.bytes, text.edited),
             Self::Hash(hash) => hash.encoding(),
+        }
+    }
+
+    /// Drops about so many elements; whether nothing is left.
+    pub(in crate::store) fn drain_some(&mut self, elements: usize) -> bool {
+        match self {
+            Self::String(_) => true,
+            Self::Hash(hash) => hash.drain_some(elements),
         }
     }
 
@@ -102,10 +114,10 @@ mod tests {
             ("", "embstr"),
             ("1.5", "embstr"),
         ] {
-            assert_eq!(Value::string(text.as_bytes()).encoding(), expected, "{text}");
+            assert_eq!(Text::encoding(text.as_bytes(), false), expected, "{text}");
         }
-        assert_eq!(Value::string(&[b'x'; 44]).encoding(), "embstr");
-        assert_eq!(Value::string(&[b'x'; 45]).encoding(), "raw");
-        assert_eq!(Value::String(Text { bytes: b"1".to_vec(), edited: true }).encoding(), "raw");
+        assert_eq!(Text::encoding(&[b'x'; 44], false), "embstr");
+        assert_eq!(Text::encoding(&[b'x'; 45], false), "raw");
+        assert_eq!(Text::encoding(b"1", true), "raw");
     }
 }

@@ -1,0 +1,154 @@
+//! What all shards share: the databases, the account of memory, the ranking of items, the hasher.
+
+use std::hash::BuildHasher;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use foldhash::quality::RandomState;
+use larder_proto::effect::Namespace;
+use larder_proto::time::{Deadline, Millis};
+use parking_lot::Mutex;
+
+use super::databases::Databases;
+use super::eviction::EvictionChoice;
+use super::memory::{Memory, Part};
+use super::ranking::Ranking;
+use super::table::Tag;
+use super::value::Value;
+
+/// Shared by all shards; all of it changes under a shared reference.
+#[derive(Debug)]
+pub(super) struct Common {
+    hasher: RandomState,
+    pub(super) databases: Databases,
+    pub(super) memory: Memory,
+    pub(super) ranking: Ranking,
+    pub(super) eviction: EvictionChoice,
+    /// Counts flushes: what a flush left behind is looked for once after each.
+    flushes: AtomicU64,
+    /// Large collections that were removed and are dropped piece by piece in the background. They still count as memory
+    /// in use, so they are as many as fit the limit.
+    pub(super) removed: Mutex<Vec<Value>>,
+    pub(super) lag: Lag,
+    /// Nothing was evicted yet, so what is remembered of evicted keys takes no memory.
+    ghosts: AtomicBool,
+}
+
+/// How late keys past their deadline were reclaimed.
+#[derive(Debug, Default)]
+pub(super) struct Lag {
+    keys: AtomicU64,
+    total_ms: AtomicU64,
+    late_keys: AtomicU64,
+    max_ms: AtomicU64,
+}
+
+/// How late keys past their deadline were reclaimed since the start. Nobody reads a key past its deadline; this is
+/// about its memory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ExpiryLag {
+    /// Keys reclaimed.
+    pub keys: u64,
+    /// Sum of all delays in milliseconds.
+    pub total_ms: u64,
+    /// Keys that were reclaimed more than a second late.
+    pub late_keys: u64,
+    /// The longest delay in milliseconds.
+    pub max_ms: u64,
+}
+
+/// A key on its way to its item.
+#[derive(Clone, Copy)]
+pub(super) struct Lookup<'a> {
+    pub(super) tag: Tag,
+    pub(super) hash: u64,
+    pub(super) namespace: Namespace,
+    pub(super) key: &'a [u8],
+}
+
+impl Common {
+    /// # Errors
+    /// The kernel does not give the addresses.
+    pub(super) fn new(memory_bytes_max: usize, eviction: EvictionChoice) -> io::Result<Self> {
+        Ok(Self {
+            hasher: RandomState::default(),
+            databases: Databases::new(),
+            memory: Memory::new(memory_bytes_max),
+            ranking: Ranking::new(memory_bytes_max)?,
+            eviction,
+            flushes: AtomicU64::new(0),
+            removed: Mutex::default(),
+            lag: Lag::default(),
+            ghosts: AtomicBool::new(true),
+        })
+    }
+
+    #[inline]
+    pub(super) fn lookup<'a>(&self, namespace: Namespace, key: &'a [u8]) -> Lookup<'a> {
+        let hash = self.hash(namespace, key);
+        Lookup { tag: Tag::of_hash(hash), hash, namespace, key }
+    }
+
+    #[inline]
+    pub(super) fn hash(&self, namespace: Namespace, key: &[u8]) -> u64 {
+        self.hasher.hash_one((namespace, key))
+    }
+
+    #[inline]
+    pub(super) fn tag(&self, namespace: Namespace, key: &[u8]) -> Tag {
+        Tag::of_hash(self.hash(namespace, key))
+    }
+
+    /// Notes that so many bytes were evicted, with this rank in the mean.
+    pub(super) fn note_evicted(&self, rank: f32, bytes: usize) {
+        let order = self.eviction.get().order();
+        if self.ghosts.swap(false, Ordering::Relaxed) {
+            // Untouched until now, so not resident.
+            self.memory.charge(Part::Index, self.ranking.ghost_bytes() as i64);
+        }
+        self.ranking.note_evicted(order, rank, bytes, self.memory.live());
+    }
+
+    /// Drops collections that were removed: small ones at once, large ones in the background.
+    pub(super) fn drop_later(&self, removed: Vec<Value>) {
+        for value in removed {
+            let bytes = value.heap_bytes();
+            if bytes >= DROP_LATER_BYTES_MIN {
+                self.memory.charge(Part::Heap, bytes as i64);
+                self.removed.lock().push(value);
+            }
+        }
+    }
+
+    /// How many flushes there were.
+    pub(super) fn flushes(&self) -> u64 {
+        self.flushes.load(Ordering::Acquire)
+    }
+
+    pub(super) fn count_flush(&self) {
+        self.flushes.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+impl Lag {
+    pub(super) fn note(&self, deadline: Deadline, now: Millis) {
+        let Some(moment) = deadline.moment() else { return };
+        let late = now.since(moment);
+        self.keys.fetch_add(1, Ordering::Relaxed);
+        self.total_ms.fetch_add(late, Ordering::Relaxed);
+        self.late_keys.fetch_add(u64::from(late > 1_000), Ordering::Relaxed);
+        self.max_ms.fetch_max(late, Ordering::Relaxed);
+    }
+
+    pub(super) fn get(&self) -> ExpiryLag {
+        ExpiryLag {
+            keys: self.keys.load(Ordering::Relaxed),
+            total_ms: self.total_ms.load(Ordering::Relaxed),
+            late_keys: self.late_keys.load(Ordering::Relaxed),
+            max_ms: self.max_ms.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// From this size on a removed collection is dropped in the background. Freeing less takes some microseconds.
+const DROP_LATER_BYTES_MIN: usize = 64 << 10;

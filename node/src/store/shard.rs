@@ -1,0 +1,339 @@
+//! One shard: the items of some partitions, where they lie and how they are found. All of it is guarded by one lock; what
+//! leaves to make room is left to `cleaning`, what leaves by its deadline to `expiry`.
+
+use std::io;
+
+use larder_proto::effect::Namespace;
+use larder_proto::time::Deadline;
+
+use super::common::{Common, Lookup};
+use super::item::{self, Header, Kind, Layout, varint_bytes};
+use super::memory::Part;
+use super::objects::Objects;
+use super::region::{Limit, Region};
+use super::segment::SHARED_ITEM_BYTES_MAX;
+use super::table::{Place, Table};
+use super::value::Value;
+use super::watch::Watchers;
+
+/// Items and the way to them.
+#[derive(Debug)]
+pub(super) struct Shard {
+    pub(super) region: Region,
+    pub(super) table: Table,
+    pub(super) objects: Objects,
+    pub(super) watchers: Watchers,
+    /// Number of the last effect of each partition.
+    pub(super) sequences: Box<[u64]>,
+    /// Where in the region's ring the next segment is looked at to make room.
+    pub(super) hand: usize,
+    /// The rank up to which items left when room was made last.
+    pub(super) threshold: f32,
+    /// Up to which flush what it left behind was removed; up to which it is being removed, and how far that came.
+    pub(super) purged: u64,
+    pub(super) purging: u64,
+    pub(super) purge_at: usize,
+    /// Collections that were removed, to be dropped once the lock is gone.
+    pub(super) removed: Vec<Value>,
+}
+
+/// An item that was found.
+#[derive(Clone, Copy)]
+pub(super) struct Found {
+    pub(super) place: Place,
+    pub(super) layout: Layout,
+}
+
+/// A string, or the number of a collection, about to be put under a key.
+pub(super) struct NewItem<'a> {
+    pub(super) lookup: Lookup<'a>,
+    pub(super) kind: Kind,
+    pub(super) deadline: Deadline,
+    pub(super) value: &'a [u8],
+}
+
+impl NewItem<'_> {
+    const fn header(&self) -> Header {
+        Header { kind: self.kind, namespace: self.lookup.namespace, deadline: self.deadline }
+    }
+
+    fn bytes(&self) -> usize {
+        self.header().item_bytes(self.lookup.key.len(), self.value.len())
+    }
+
+    fn has_deadline(&self) -> bool {
+        self.deadline != Deadline::NEVER
+    }
+}
+
+impl Shard {
+    /// An empty shard: addresses for so many segments, so many partitions.
+    ///
+    /// # Errors
+    /// The kernel does not give the addresses.
+    pub(super) fn new(segments: usize, partitions: usize) -> io::Result<Self> {
+        Ok(Self {
+            region: Region::new(segments)?,
+            table: Table::default(),
+            objects: Objects::default(),
+            watchers: Watchers::default(),
+            sequences: vec![0; partitions].into(),
+            hand: 0,
+            threshold: 0.0,
+            purged: 0,
+            purging: 0,
+            purge_at: 0,
+            removed: Vec::new(),
+        })
+    }
+
+    /// The item under a key, past its deadline or not.
+    #[inline]
+    pub(super) fn find(&self, lookup: &Lookup<'_>) -> Option<Found> {
+        let bytes = self.region.bytes();
+        let mut found = None;
+        let place = self.table.find(lookup.tag, |at| {
+            let layout = Layout::read(bytes, at as usize);
+            let same = layout.namespace == lookup.namespace && layout.key(bytes) == lookup.key;
+            if same {
+                found = Some(layout);
+            }
+            same
+        })?;
+        found.map(|layout| Found { place, layout })
+    }
+
+    /// Puts a string under a key, whatever was there.
+    pub(super) fn set(&mut self, common: &Common, item: &NewItem<'_>) {
+        let Some(found) = self.find(&item.lookup) else {
+            return self.insert(common, item);
+        };
+        let had_deadline = found.layout.deadline != Deadline::NEVER;
+        count_deadline(common, item.lookup.namespace, had_deadline, item.has_deadline());
+        let usage = common.ranking.touched(self.table.usage(found.place));
+        self.table.set_usage(found.place, usage);
+        let replaced = self.take_object(common, &found.layout);
+        self.removed.extend(replaced);
+        self.replace(common, &found, item);
+    }
+
+    /// Puts an item under a key that is not there.
+    fn insert(&mut self, common: &Common, item: &NewItem<'_>) {
+        common.databases.count_in(item.lookup.namespace, 1, i64::from(item.has_deadline()));
+        self.write_new(common, item, common.ranking.fresh(item.lookup.hash));
+    }
+
+    /// Removes an item that was found; the collection if it is one.
+    pub(super) fn remove(&mut self, common: &Common, found: &Found) -> Option<Value> {
+        let layout = &found.layout;
+        let at = self.table.at(found.place);
+        let value = self.take_object(common, layout);
+        self.table_changes(common, |table| table.remove(found.place));
+        self.region.kill(at, &common.memory);
+        let has_deadline = layout.deadline != Deadline::NEVER;
+        common.databases.count_in(layout.namespace, -1, -i64::from(has_deadline));
+        value
+    }
+
+    /// Removes an item without handing out what it was.
+    pub(super) fn discard(&mut self, common: &Common, found: &Found) {
+        let value = self.remove(common, found);
+        self.removed.extend(value);
+    }
+
+    /// Gives an item another deadline.
+    pub(super) fn set_deadline(
+        &mut self,
+        common: &Common,
+        lookup: &Lookup<'_>,
+        found: &Found,
+        deadline: Deadline,
+    ) {
+        let layout = &found.layout;
+        let had_deadline = layout.deadline != Deadline::NEVER;
+        count_deadline(common, layout.namespace, had_deadline, deadline != Deadline::NEVER);
+        if layout.overwrite_deadline(self.region.bytes_mut(), deadline) {
+            return self.note_deadline(self.table.at(found.place), deadline);
+        }
+        // The header grows or shrinks: the item is written anew, its value going through a copy.
+        let value = layout.value(self.region.bytes()).to_vec();
+        self.replace(common, found, &NewItem { lookup: *lookup, kind: layout.kind, deadline, value: &value });
+    }
+
+    /// Removes everything that the background has to drop.
+    pub(super) fn take_removed(&mut self) -> Vec<Value> {
+        std::mem::take(&mut self.removed)
+    }
+
+    /// The collection of an item.
+    #[inline]
+    pub(super) fn object(&self, layout: &Layout) -> Option<&Value> {
+        self.objects.get(layout.object(self.region.bytes()))
+    }
+
+    /// Puts an item in the place of one that was found, or elsewhere if it does not fit there.
+    fn replace(&mut self, common: &Common, found: &Found, item: &NewItem<'_>) {
+        if !self.rewrite(common, found, item) {
+            let usage = self.take_out(common, found);
+            self.write_new(common, item, usage);
+        }
+    }
+
+    /// Takes an item out whose key will be put back at once: the counts stay. Its usage.
+    fn take_out(&mut self, common: &Common, found: &Found) -> u16 {
+        let (at, usage) = (self.table.at(found.place), self.table.usage(found.place));
+        self.table_changes(common, |table| table.remove(found.place));
+        self.region.kill(at, &common.memory);
+        usage
+    }
+
+    /// Writes an item over the one that is there, if it fits where that is; whether it did.
+    fn rewrite(&mut self, common: &Common, found: &Found, item: &NewItem<'_>) -> bool {
+        let at = self.table.at(found.place);
+        let (before, after) = (found.layout.end - at as usize, item.bytes());
+        if before.max(after) > SHARED_ITEM_BYTES_MAX {
+            return false;
+        }
+        if after > before {
+            if !self.region.grow(at, before, after - before, &common.memory) {
+                return false;
+            }
+        } else {
+            self.region.cut(at, after, before - after, &common.memory);
+        }
+        self.write_at(at, item);
+        true
+    }
+
+    /// Writes an item to a place of its own and enters it into the table.
+    fn write_new(&mut self, common: &Common, item: &NewItem<'_>, usage: u16) {
+        let Some(at) = self.place(common, item.bytes()) else {
+            // Addresses ran out, which are many times the limit. A cache may lose a key; the count must not.
+            common.databases.count_in(item.lookup.namespace, -1, -i64::from(item.has_deadline()));
+            common.memory.count_evicted(1);
+            return;
+        };
+        self.write_at(at, item);
+        self.table_changes(common, |table| table.insert(item.lookup.tag, at, usage));
+    }
+
+    fn write_at(&mut self, at: u32, item: &NewItem<'_>) {
+        let bytes = &mut self.region.bytes_mut()[at as usize..];
+        let value_at = item.header().write(bytes, item.lookup.key, item.value.len());
+        bytes[value_at..value_at + item.value.len()].copy_from_slice(item.value);
+        self.note_deadline(at, item.deadline);
+    }
+
+    /// Place for an item: in the open segment; in the holes of another; in a new one; in what others leave.
+    fn place(&mut self, common: &Common, bytes: usize) -> Option<u32> {
+        let memory = &common.memory;
+        if bytes > SHARED_ITEM_BYTES_MAX {
+            let found = self.region.append_to_new(bytes, Limit::Obey, memory);
+            return found.or_else(|| self.region.append_to_new(bytes, Limit::Pass, memory));
+        }
+        let open = self.region.append(bytes, Limit::Obey, memory);
+        open.or_else(|| self.place_elsewhere(common, bytes))
+    }
+
+    pub(super) fn note_deadline(&mut self, at: u32, deadline: Deadline) {
+        if deadline != Deadline::NEVER
+            && let Some(segment) = self.region.segment_of(at)
+        {
+            segment.note_deadline(at as usize - segment.base, deadline);
+        }
+    }
+
+    fn take_object(&mut self, common: &Common, layout: &Layout) -> Option<Value> {
+        if layout.kind != Kind::Object {
+            return None;
+        }
+        let number = layout.object(self.region.bytes());
+        let (value, freed) = self.objects.remove(number)?;
+        common.memory.charge(Part::Heap, -freed);
+        Some(value)
+    }
+
+    /// Changes the table and counts by how much its memory grew or shrank.
+    pub(super) fn table_changes<R>(&mut self, common: &Common, change: impl FnOnce(&mut Table) -> R) -> R {
+        let before = self.table.bytes();
+        let result = change(&mut self.table);
+        let after = self.table.bytes();
+        if after != before {
+            common.memory.charge(Part::Index, after as i64 - before as i64);
+        }
+        result
+    }
+
+    /// Puts a collection under a key that is not there.
+    pub(super) fn insert_object(
+        &mut self,
+        common: &Common,
+        lookup: &Lookup<'_>,
+        value: Value,
+        deadline: Deadline,
+    ) {
+        let (number, grown) = self.objects.add(value);
+        common.memory.charge(Part::Heap, grown as i64);
+        let value = number.to_le_bytes();
+        self.insert(common, &NewItem { lookup: *lookup, kind: Kind::Object, deadline, value: &value });
+    }
+
+    /// Changes a collection that was found, and counts by how much it grew or shrank.
+    pub(super) fn edit_object<R>(
+        &mut self,
+        common: &Common,
+        found: &Found,
+        edit: impl FnOnce(&mut Value) -> R,
+    ) -> Option<R> {
+        let value = self.objects.get_mut(found.layout.object(self.region.bytes()))?;
+        let before = value.heap_bytes();
+        let result = edit(value);
+        common.memory.charge(Part::Heap, value.heap_bytes() as i64 - before as i64);
+        Some(result)
+    }
+
+    /// Writes bytes over a string that was found, from an offset on, where it lies; whether there was room.
+    pub(super) fn patch(&mut self, common: &Common, found: &Found, offset: usize, bytes: &[u8]) -> bool {
+        let at = self.table.at(found.place);
+        let layout = &found.layout;
+        let (old_end, value_at) = (layout.end, layout.value_at());
+        let end = value_at + offset + bytes.len();
+        if end > old_end {
+            let (before, after) = (old_end - value_at, end - value_at);
+            let same_header = varint_bytes(before) == varint_bytes(after);
+            let more = end - old_end;
+            if !same_header || !self.region.grow(at, old_end - at as usize, more, &common.memory) {
+                return false;
+            }
+            let memory = self.region.bytes_mut();
+            layout.overwrite_value_bytes(memory, after);
+            memory[old_end..end].fill(0);
+        }
+        let memory = self.region.bytes_mut();
+        memory[value_at + offset..end].copy_from_slice(bytes);
+        item::set_kind(memory, at as usize, Kind::Edited);
+        true
+    }
+
+    /// Puts a string that will grow under a key that was found, with as much room behind it.
+    pub(super) fn set_with_room(&mut self, common: &Common, found: &Found, item: &NewItem<'_>, room: usize) {
+        let usage = self.take_out(common, found);
+        let bytes = item.bytes();
+        if bytes + room <= SHARED_ITEM_BYTES_MAX
+            && let Some(at) = self.place(common, bytes + room)
+        {
+            self.region.cut(at, bytes, room, &common.memory);
+            self.write_at(at, item);
+            self.table_changes(common, |table| table.insert(item.lookup.tag, at, usage));
+            return;
+        }
+        self.write_new(common, item, usage);
+    }
+}
+
+/// Counts the keys with a deadline of a namespace.
+fn count_deadline(common: &Common, namespace: Namespace, had: bool, has: bool) {
+    if had != has {
+        common.databases.count_in(namespace, 0, i64::from(has) - i64::from(had));
+    }
+}
