@@ -12,6 +12,9 @@ pub const READ_BYTES: usize = 64 * 1024;
 /// come on top.
 pub const REPLY_BYTES_SOFT_MAX: usize = 256 * 1024;
 
+/// Nanoseconds for which a worker holds replies back so that they are sent together with those of others that are ready.
+pub const POST_HELD_NS_MAX: u64 = 250_000;
+
 /// Bytes of replies that wait for a client while its further requests are still run: a client may send a long pipeline
 /// before it reads.
 pub const UNSENT_BYTES_MAX: usize = 32 * 1024 * 1024;

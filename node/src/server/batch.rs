@@ -32,6 +32,11 @@ pub(super) struct Reader {
 }
 
 impl Reader {
+    /// Whether it can serve another connection: no request has begun, and none is held.
+    pub(super) const fn is_idle(&self) -> bool {
+        !self.parser.is_midway() && self.held.is_none()
+    }
+
     /// Runs the requests in `input`; how many of its bytes are done with, and what comes next.
     pub(super) fn run(
         &mut self,
@@ -41,7 +46,8 @@ impl Reader {
         replies: &mut Vec<u8>,
     ) -> (usize, Step) {
         let full = request_limits(dispatch.shared.tunables.value_bytes_max());
-        let reply_bytes_max = dispatch.reply_bytes_max();
+        let before = replies.len();
+        let reply_bytes_max = before + dispatch.reply_bytes_max();
         let mut consumed = 0;
         for _ in 0..COMMANDS_PER_TURN {
             let limits = if session.authenticated { full } else { guest_limits() };
@@ -67,7 +73,7 @@ impl Reader {
             if session.closing {
                 return (consumed, Step::Close);
             }
-            if replies.len() >= REPLY_BYTES_SOFT_MAX {
+            if replies.len() - before >= REPLY_BYTES_SOFT_MAX {
                 return (consumed, Step::Yield);
             }
         }

@@ -109,8 +109,8 @@ impl<'d> Dispatch<'d> {
         REPLY_BYTES_SOFT_MAX + self.shared.tunables.reply_bytes_max().min(room.max(REPLY_BYTES_SOFT_MAX))
     }
 
-    /// Ends the batch: what was counted on the way is handed in.
-    pub(super) fn finish(self, session: &Session) {
+    /// Ends the batch: what was counted on the way is handed in. Tells when the last request ended.
+    pub(super) fn finish(self, session: &Session) -> u64 {
         self.statistics.count_batch(self.lookups, self.effects.0);
         if let Some(command) = self.last_command {
             self.card.note_activity(self.now, command);
@@ -118,6 +118,7 @@ impl<'d> Dispatch<'d> {
         if self.session_changed {
             self.card.tell(session);
         }
+        self.ended_ns
     }
 
     #[inline]

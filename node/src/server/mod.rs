@@ -10,6 +10,7 @@ mod listener;
 mod node;
 mod password;
 mod pause;
+mod post;
 mod statistics;
 mod sweeper;
 mod tunables;

@@ -3,22 +3,26 @@
 //! Its task takes up connections until the node stops; each connection is a task on the same thread. The thread ends
 //! once all of them have.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::thread::{self, JoinHandle};
 
 use fastrand::Rng;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::task::LocalSet;
+use tokio::task::{LocalSet, spawn_local};
 use tokio_util::task::TaskTracker;
 
+use super::batch::Reader;
 use super::clients::Card;
 use super::connection::Connection;
 use super::node::Shared;
+use super::post::Post;
 use super::statistics::WorkerStatistics;
 use crate::limits::{HANDOFF_MAX, READ_BYTES, REPLY_BYTES_SOFT_MAX};
 
@@ -40,8 +44,19 @@ pub(super) struct WorkerState {
     /// Where bytes are read to.
     pub(super) scratch: RefCell<Box<[u8]>>,
     /// Where replies are written before they are sent.
-    pub(super) replies: RefCell<Vec<u8>>,
+    pub(super) post: RefCell<Post>,
+    /// Reads the requests of whichever connection runs; one in the middle of a request keeps it.
+    pub(super) reader: Cell<Option<Box<Reader>>>,
+    /// Set when the node stops, before the connections are woken.
+    pub(super) stopping: Cell<bool>,
     pub(super) connections: Arc<AtomicUsize>,
+}
+
+impl WorkerState {
+    /// Sends the replies of this turn, as far as the clients take them.
+    pub(super) fn deliver(&self) {
+        self.post.borrow_mut().deliver(&self.statistics);
+    }
 }
 
 /// A connection on its way to a worker.
@@ -76,7 +91,7 @@ impl Worker {
         let name = format!("larder-{}", self.number);
         let thread = thread::Builder::new().name(name).spawn(move || {
             let state = Rc::new(self.state(connections));
-            LocalSet::new().block_on(&runtime, take_up(state, receiver));
+            LocalSet::new().block_on(&runtime, work(state, receiver));
         })?;
         Ok(WorkerHandle { handoff, thread })
     }
@@ -89,10 +104,30 @@ impl Worker {
             statistics,
             random: RefCell::new(Rng::with_seed(self.seed)),
             scratch: RefCell::new(vec![0; READ_BYTES].into_boxed_slice()),
-            replies: RefCell::new(Vec::new()),
+            post: RefCell::default(),
+            reader: Cell::default(),
+            stopping: Cell::new(false),
             connections,
         }
     }
+}
+
+/// Serves connections until the node has stopped.
+async fn work(state: Rc<WorkerState>, receiver: mpsc::Receiver<Dealt>) {
+    let carrier = spawn_local(carry(Rc::clone(&state)));
+    take_up(Rc::clone(&state), receiver).await;
+    carrier.abort();
+    state.deliver();
+}
+
+/// Sends the replies of each turn. Woken by the first of them, it stands behind all connections that were ready then.
+async fn carry(state: Rc<WorkerState>) {
+    poll_fn(|cx| {
+        state.post.borrow_mut().carry_with(cx.waker());
+        state.deliver();
+        Poll::Pending
+    })
+    .await
 }
 
 /// Takes up connections until the node stops, then waits for those that are open.
@@ -116,6 +151,8 @@ async fn take_up(state: Rc<WorkerState>, mut receiver: mpsc::Receiver<Dealt>) {
             }
         }
     }
+    state.stopping.set(true);
+    state.shared.registry.wake_all();
     tasks.close();
     tasks.wait().await;
 }

@@ -167,9 +167,9 @@ impl RequestParser {
         self.args.capacity() * size_of::<ArgRange>()
     }
 
-    /// Gives back memory that an unusually long request took.
-    pub fn release(&mut self) {
-        if !self.is_midway() {
+    /// Gives back memory if a request that was longer than usual took more than so many bytes.
+    pub fn release(&mut self, bytes_max: usize) {
+        if !self.is_midway() && self.capacity_bytes() > bytes_max {
             self.args = Vec::new();
         }
     }
