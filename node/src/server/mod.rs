@@ -7,6 +7,7 @@ mod connection;
 mod dispatch;
 mod info;
 mod listener;
+mod meter;
 mod node;
 mod password;
 mod pause;
