@@ -1,10 +1,9 @@
 //! Time, read in one place and handed to everything else, so that a test or a simulation can hand in its own.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use larder_proto::time::Millis;
-use rustix::time::{ClockId, clock_gettime};
 
 /// Where time comes from.
 pub trait Clock: Send + Sync {
@@ -19,12 +18,20 @@ pub trait Clock: Send + Sync {
 }
 
 /// The machine's clocks.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct SystemClock {
+    start: Instant,
     /// Nanoseconds from the monotonic clock to the time of day, as they were when it was looked at last.
     offset_ns: AtomicU64,
     /// When that was; zero for never.
     compared_at_ns: AtomicU64,
+}
+
+impl Default for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+    fn default() -> Self {
+        Self { start: Instant::now(), offset_ns: AtomicU64::new(0), compared_at_ns: AtomicU64::new(0) }
+    }
 }
 
 impl Clock for SystemClock {
@@ -33,15 +40,14 @@ impl Clock for SystemClock {
     }
 
     fn monotonic_ns(&self) -> u64 {
-        // Never before the machine's start, so never negative.
-        let time = clock_gettime(ClockId::Monotonic);
-        time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+        // Not zero, which is never.
+        1 + self.start.elapsed().as_nanos() as u64
     }
 
     fn look(&self) -> (Millis, u64) {
         let monotonic_ns = self.monotonic_ns();
         let compared_at_ns = self.compared_at_ns.load(Ordering::Acquire);
-        if monotonic_ns.saturating_sub(compared_at_ns) >= COMPARED_NS_MAX {
+        if compared_at_ns == 0 || monotonic_ns.saturating_sub(compared_at_ns) >= COMPARED_NS_MAX {
             self.offset_ns.store(day_ns().saturating_sub(monotonic_ns), Ordering::Relaxed);
             self.compared_at_ns.store(monotonic_ns, Ordering::Release);
         }
