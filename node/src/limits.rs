@@ -26,7 +26,7 @@ pub const UNSENT_SHARE: usize = 8;
 pub const REPLY_SHARE: usize = 2;
 
 /// Bytes that a connection takes beside its buffers: task, session, card, sockets' structures of the runtime.
-pub const CONNECTION_BYTES: usize = 2_560;
+pub const CONNECTION_BYTES: usize = 1_664;
 
 /// How long nothing has to come from a client for its connection to be done with: longer than TCP waits before it sends
 /// again what was dropped at a full window (200 ms).
