@@ -14,8 +14,9 @@ use std::thread::{self, JoinHandle};
 
 use fastrand::Rng;
 use tokio::net::TcpStream;
+use tokio::runtime::{LocalOptions, LocalRuntime};
 use tokio::sync::mpsc;
-use tokio::task::{LocalSet, spawn_local};
+use tokio::task::spawn_local;
 use tokio_util::task::TaskTracker;
 
 use super::batch::Reader;
@@ -87,12 +88,19 @@ impl Worker {
         let (sender, receiver) = mpsc::channel(HANDOFF_MAX);
         let connections = Arc::new(AtomicUsize::new(0));
         let handoff = Handoff { connections: Arc::clone(&connections), sender };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let name = format!("larder-{}", self.number);
-        let thread = thread::Builder::new().name(name).spawn(move || {
-            let state = Rc::new(self.state(connections));
-            LocalSet::new().block_on(&runtime, work(state, receiver));
+        // The runtime belongs to its thread, which tells whether it has one.
+        let (tell, told) = std::sync::mpsc::sync_channel(1);
+        let thread = thread::Builder::new().name(name).spawn(move || match runtime() {
+            Ok(runtime) => {
+                let state = Rc::new(self.state(connections));
+                if tell.send(Ok(())).is_ok() {
+                    runtime.block_on(work(state, receiver));
+                }
+            }
+            Err(error) => drop(tell.send(Err(error))),
         })?;
+        told.recv().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))?;
         Ok(WorkerHandle { handoff, thread })
     }
 
@@ -110,6 +118,12 @@ impl Worker {
             connections,
         }
     }
+}
+
+/// A runtime whose tasks stay on this thread.
+fn runtime() -> io::Result<LocalRuntime> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().event_interval(TASKS_PER_LOOK).build_local(LocalOptions::default())
 }
 
 /// Serves connections until the node has stopped.
@@ -156,3 +170,7 @@ async fn take_up(state: Rc<WorkerState>, mut receiver: mpsc::Receiver<Dealt>) {
     tasks.close();
     tasks.wait().await;
 }
+
+/// Tasks that run before the sockets are looked at again, though others are ready: as many as an echo server would take
+/// from one look.
+const TASKS_PER_LOOK: u32 = 256;
