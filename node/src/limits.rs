@@ -12,6 +12,9 @@ pub const READ_BYTES: usize = 64 * 1024;
 /// come on top.
 pub const REPLY_BYTES_SOFT_MAX: usize = 256 * 1024;
 
+/// Nanoseconds for which a worker holds replies back so that they are sent together with those of others that are ready.
+pub const POST_HELD_NS_MAX: u64 = 250_000;
+
 /// Bytes of replies that wait for a client while its further requests are still run: a client may send a long pipeline
 /// before it reads.
 pub const UNSENT_BYTES_MAX: usize = 32 * 1024 * 1024;
@@ -23,7 +26,7 @@ pub const UNSENT_SHARE: usize = 8;
 pub const REPLY_SHARE: usize = 2;
 
 /// Bytes that a connection takes beside its buffers: task, session, card, sockets' structures of the runtime.
-pub const CONNECTION_BYTES: usize = 2_560;
+pub const CONNECTION_BYTES: usize = 1_664;
 
 /// How long nothing has to come from a client for its connection to be done with: longer than TCP waits before it sends
 /// again what was dropped at a full window (200 ms).
@@ -37,6 +40,19 @@ pub const LINGER_TIME: Duration = Duration::from_secs(2);
 
 /// A command that took longer than so many nanoseconds makes the batch look at the time of day again.
 pub const NOW_STALE_NS: u64 = 500_000;
+
+/// Bytes of a request and of its reply up to which a read of constant time is called short, and is timed together with
+/// others.
+pub const SHORT_BYTES_MAX: usize = 4_096;
+
+/// Short reads that are timed together.
+pub const SHORT_RUN_MAX: u32 = 64;
+
+/// While commands count as slow from fewer microseconds than these, each is timed by itself.
+pub const SLOW_EXACT_US: i64 = 1_000;
+
+/// Requests of one connection that are read before the first of them is carried out.
+pub const READ_AHEAD_MAX: usize = 64;
 
 /// Keys that a connection watches.
 pub const WATCHED_KEYS_MAX: usize = 65_536;
@@ -101,6 +117,7 @@ pub const ADMIN_CONNECTIONS_MAX: usize = 64;
 const _: () = assert!(GUEST_BULK_BYTES_MAX < READ_BYTES, "a guest's argument fits one read");
 const _: () = assert!(INLINE_BYTES_MAX <= READ_BYTES, "an inline command fits one read");
 const _: () = assert!(REPLY_BYTES_SOFT_MAX < UNSENT_BYTES_MAX);
+const _: () = assert!(READ_AHEAD_MAX <= COMMANDS_PER_TURN);
 const _: () = assert!(QUEUED_BYTES_MAX <= FRAME_OVERHEAD_BYTES);
 const _: () = assert!(SWEEP_STEP_MS < SWEEP_ROUND_MS && SWEEP_ROUND_MS < REFRESH_ROUND_MS);
 

@@ -31,6 +31,17 @@ pub struct Commands {
     top: usize,
     /// Open addressing; `EMPTY` or a place in `rows`.
     buckets: Box<[CommandId]>,
+    /// The same for names of up to eight bytes, which are compared as one number.
+    short: Box<[ShortName]>,
+}
+
+/// A name of up to eight bytes, and its place in `rows`.
+#[derive(Debug, Clone, Copy)]
+struct ShortName {
+    lower: u64,
+    upper: u64,
+    length: u8,
+    id: CommandId,
 }
 
 impl Commands {
@@ -58,17 +69,23 @@ impl Commands {
             }
             buckets[at] = id as CommandId;
         }
-        Self { rows, top, buckets }
+        let short = short_names(&rows[..top]);
+        Self { rows, top, buckets, short }
     }
 
-    /// The command of a request, with the right number of words.
+    /// The command of a request, with the right number of words. `found` is what [`Commands::find`] says of the
+    /// first word.
     ///
     /// # Errors
     /// There is no such command or subcommand, or the number of words is wrong.
     #[inline]
-    pub fn resolve(&self, frame: &[u8], words: &[ArgRange]) -> Result<&Row, CommandError> {
-        let name = words.first().map(|word| word.of(frame)).unwrap_or_default();
-        let row = self.find(name).ok_or_else(|| unknown_command(frame, words))?;
+    pub fn resolve<'c>(
+        &'c self,
+        found: Option<&'c Row>,
+        frame: &[u8],
+        words: &[ArgRange],
+    ) -> Result<&'c Row, CommandError> {
+        let Some(row) = found else { return Err(unknown_command(frame, words)) };
         let row = match row.spec.run {
             Run::Container(_) => self.resolve_subcommand(row, frame, words)?,
             _ => row,
@@ -80,6 +97,26 @@ impl Commands {
     #[must_use]
     #[inline]
     pub fn find(&self, name: &[u8]) -> Option<&Row> {
+        let Some(word) = short_word(name) else { return self.find_long(name) };
+        let lower = word | CASE_BITS;
+        let mut at = short_place(lower) & (self.short.len() - 1);
+        loop {
+            let known = self.short[at];
+            if known.id == EMPTY {
+                return None;
+            }
+            let row = &self.rows[usize::from(known.id)];
+            // As clients write it, or in mixed case.
+            let same =
+                usize::from(known.length) == name.len() && (word == known.upper || word == known.lower);
+            if same || is(row, name) {
+                return Some(row);
+            }
+            at = (at + 1) & (self.short.len() - 1);
+        }
+    }
+
+    fn find_long(&self, name: &[u8]) -> Option<&Row> {
         if name.len() > NAME_BYTES_MAX {
             return None;
         }
@@ -158,6 +195,48 @@ impl Row {
     }
 }
 
+/// The places of the names of up to eight bytes.
+fn short_names(rows: &[Row]) -> Box<[ShortName]> {
+    let empty = ShortName { lower: 0, upper: 0, length: 0, id: EMPTY };
+    let mut places = vec![empty; (rows.len() * 4).next_power_of_two()].into_boxed_slice();
+    for row in rows {
+        let upper = row.spec.name.to_ascii_uppercase();
+        let (Some(lower), Some(upper)) = (short_word(row.spec.name.as_bytes()), short_word(upper.as_bytes()))
+        else {
+            continue;
+        };
+        let mut at = short_place(lower | CASE_BITS) & (places.len() - 1);
+        while places[at].id != EMPTY {
+            at = (at + 1) & (places.len() - 1);
+        }
+        places[at] = ShortName { lower, upper, length: row.spec.name.len() as u8, id: row.id };
+    }
+    places
+}
+
+/// One to eight bytes as a number; different words of one length give different numbers. `None` for longer ones.
+#[inline]
+fn short_word(name: &[u8]) -> Option<u64> {
+    let length = name.len();
+    let part = |from: usize| name.get(from..from + 4)?.try_into().ok().map(u32::from_le_bytes);
+    match length {
+        4..=8 => Some(u64::from(part(0)?) | u64::from(part(length - 4)?) << (8 * (length - 4))),
+        1..=3 => {
+            let byte = |at: usize| u64::from(name[at]) << (8 * at);
+            Some(byte(0) | byte(length / 2) | byte(length - 1))
+        }
+        _ => None,
+    }
+}
+
+#[inline]
+const fn short_place(lower: u64) -> usize {
+    (lower.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) as usize
+}
+
+/// Letters differ from their capitals in this bit of each byte.
+const CASE_BITS: u64 = 0x2020_2020_2020_2020;
+
 /// The name of the row that a container runs when it stands alone.
 pub const ALONE: &str = "(alone)";
 
@@ -218,6 +297,13 @@ mod tests {
             let upper = row.spec.name.to_ascii_uppercase();
             let found = table.find(upper.as_bytes()).unwrap();
             assert_eq!(found.id, row.id, "{upper} stands twice");
+            let mixed = format!("{}{}", &row.spec.name[..1], &upper[1..]);
+            for spelling in [row.spec.name, &mixed] {
+                assert_eq!(table.find(spelling.as_bytes()).map(|found| found.id), Some(row.id), "{spelling}");
+            }
+            for wrong in [format!("{upper}\0"), format!("\0{upper}"), upper[1..].to_owned()] {
+                assert!(table.find(wrong.as_bytes()).is_none_or(|found| found.id != row.id), "{wrong:?}");
+            }
         }
         for (place, row) in table.rows().iter().enumerate() {
             assert_eq!(usize::from(row.id), place);

@@ -118,7 +118,8 @@ impl Bench {
 
     fn answer(&mut self, frame: &[u8], words: &[ArgRange], reply: &mut Vec<u8>) {
         let mut out = Out::new(reply, self.session.version);
-        let row = match self.node.commands.resolve(frame, words) {
+        let found = words.first().and_then(|name| self.node.commands.find(name.of(frame)));
+        let row = match self.node.commands.resolve(found, frame, words) {
             Ok(row) => row,
             Err(error) => return out.error(error.code().word(), &error.to_string()),
         };

@@ -10,6 +10,7 @@ use crate::commands::error::CommandError;
 use crate::commands::perform::Request;
 use crate::commands::session::Session;
 use crate::commands::spec::{Flags, Keys, Run};
+use crate::commands::table::CommandId;
 use crate::limits;
 
 /// What becomes of a request.
@@ -28,16 +29,18 @@ pub(super) struct Refused {
     pub(super) command: Option<u16>,
 }
 
-/// Passes a request or says why not.
+/// Passes a request or says why not. `command` is the row of its first word, if there is one.
 #[inline]
 pub(super) fn admit<'r>(
-    shared: &Shared,
-    session: &Session,
+    (shared, session): (&Shared, &Session),
     (frame, words): (&'r [u8], &'r [ArgRange]),
+    command: Option<CommandId>,
     now: Millis,
     random: &mut Rng,
 ) -> Result<Admitted<'r>, Refused> {
-    let row = shared.commands.resolve(frame, words).map_err(|error| Refused { error, command: None })?;
+    let found = command.and_then(|id| shared.commands.rows().get(usize::from(id)));
+    let row =
+        shared.commands.resolve(found, frame, words).map_err(|error| Refused { error, command: None })?;
     let request = Request::new(row, frame, words);
     let refused = |error| Refused { error, command: Some(request.id) };
     logged_in(session, &request).map_err(refused)?;

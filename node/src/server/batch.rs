@@ -1,12 +1,16 @@
-//! The requests that are at hand: read and carried out one after the other until bytes, room for replies or the turn run
-//! out.
+//! The requests that are at hand, in two steps: several are read ahead, then they are carried out one after the other,
+//! until bytes, room for replies or the turn run out. What reading ahead found holds only as long as nothing that
+//! was carried out changes how the rest is to be read.
+
+use std::ops::Range;
 
 use larder_proto::resp::{Limits, Out, Progress, ProtocolError, RequestParser};
 use larder_proto::time::Millis;
 
 use super::dispatch::{Dispatch, Next};
 use crate::commands::session::Session;
-use crate::limits::{COMMANDS_PER_TURN, REPLY_BYTES_SOFT_MAX, guest_limits, request_limits};
+use crate::commands::table::CommandId;
+use crate::limits::{COMMANDS_PER_TURN, READ_AHEAD_MAX, REPLY_BYTES_SOFT_MAX, guest_limits, request_limits};
 
 /// What the connection does after a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,14 +28,45 @@ pub(super) enum Step {
     Close,
 }
 
-/// Reads requests of one connection. `held` is a request that was read already and waits for a pause to end.
+/// Reads requests of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
     pub(super) parser: RequestParser,
-    held: Option<usize>,
+    /// Requests that are read and not carried out yet. Between two calls at most one: an inline command that waits for
+    /// a pause to end. It is not read again, since its words were unquoted in place.
+    ahead: Vec<Ahead>,
+}
+
+/// A request that was read.
+#[derive(Debug, Clone)]
+struct Ahead {
+    /// Bytes before it.
+    from: usize,
+    /// Its bytes.
+    length: usize,
+    /// Its words, as the parser keeps them.
+    words: Range<usize>,
+    /// The command of its first word, if there is one.
+    command: Option<CommandId>,
+    is_inline: bool,
+}
+
+/// Why no further request was read ahead.
+enum Stop {
+    /// Enough were, or the next one has to be read on its own.
+    Enough,
+    /// The next one is not whole.
+    Incomplete { wanted: usize },
+    /// What comes next is no request.
+    Broken(ProtocolError),
 }
 
 impl Reader {
+    /// Whether it can serve another connection: no request has begun, and none is held.
+    pub(super) const fn is_idle(&self) -> bool {
+        !self.parser.is_midway() && self.ahead.is_empty()
+    }
+
     /// Runs the requests in `input`; how many of its bytes are done with, and what comes next.
     pub(super) fn run(
         &mut self,
@@ -41,47 +76,134 @@ impl Reader {
         replies: &mut Vec<u8>,
     ) -> (usize, Step) {
         let full = request_limits(dispatch.shared.tunables.value_bytes_max());
-        let reply_bytes_max = dispatch.reply_bytes_max();
+        let space = Space { from: replies.len(), bytes_max: dispatch.reply_bytes_max() };
         let mut consumed = 0;
-        for _ in 0..COMMANDS_PER_TURN {
-            let limits = if session.authenticated { full } else { guest_limits() };
-            let frame = &mut input[consumed..];
-            let length = match self.next(frame, &limits) {
-                Ok(Progress::Complete { consumed }) => consumed,
-                Ok(Progress::Incomplete { wanted }) => return (consumed, Step::Read { wanted }),
-                Err(error) => {
+        let mut turns = COMMANDS_PER_TURN;
+        while turns > 0 {
+            let logged_in = session.authenticated;
+            // A guest's next request may be read within other limits, if it logs in.
+            let (limits, most) =
+                if logged_in { (full, turns.min(READ_AHEAD_MAX)) } else { (guest_limits(), 1) };
+            let stop = match self.ahead.is_empty() {
+                true => self.read_ahead(dispatch, input, consumed, (&limits, most)),
+                false => Stop::Enough,
+            };
+            turns -= self.ahead.len().min(turns);
+            if let Some(step) = self.carry_out(dispatch, session, (input, &mut consumed), (replies, space)) {
+                return (consumed, step);
+            }
+            match stop {
+                _ if session.authenticated != logged_in => self.parser.restart(),
+                Stop::Enough => {}
+                Stop::Incomplete { wanted } => return (consumed, Step::Read { wanted }),
+                Stop::Broken(error) => {
+                    self.parser.restart();
                     let sentence = protocol_error(error, session.authenticated);
                     Out::new(replies, session.version).error("ERR", &sentence);
                     return (consumed, Step::Close);
                 }
-            };
-            let words = self.parser.arguments();
-            if !words.is_empty() {
-                let mut out = Out::bounded(replies, session.version, reply_bytes_max);
-                if let Next::Wait(until) = dispatch.request(session, &frame[..length], words, &mut out) {
-                    self.held = Some(length);
-                    return (consumed, Step::Wait(until));
-                }
-            }
-            consumed += length;
-            if session.closing {
-                return (consumed, Step::Close);
-            }
-            if replies.len() >= REPLY_BYTES_SOFT_MAX {
-                return (consumed, Step::Yield);
             }
         }
         (consumed, Step::Yield)
     }
 
-    /// The next request. One that was held is not read again: its words were unquoted in place.
+    /// Reads at most so many requests, from `from` on. An inline command is read on its own: reading changes its bytes,
+    /// so it cannot be read twice.
     #[inline]
-    fn next(&mut self, frame: &mut [u8], limits: &Limits) -> Result<Progress, ProtocolError> {
-        match self.held.take() {
-            Some(consumed) => Ok(Progress::Complete { consumed }),
-            None => self.parser.parse(frame, limits),
+    fn read_ahead(
+        &mut self,
+        dispatch: &Dispatch<'_>,
+        input: &mut [u8],
+        mut from: usize,
+        (limits, most): (&Limits, usize),
+    ) -> Stop {
+        while self.ahead.len() < most {
+            let frame = &mut input[from..];
+            let is_inline = frame.first().is_some_and(|&byte| byte != b'*');
+            if is_inline && !self.ahead.is_empty() {
+                return Stop::Enough;
+            }
+            let length = match self.parser.parse(frame, limits) {
+                Ok(Progress::Complete { consumed }) => consumed,
+                Ok(Progress::Incomplete { wanted }) => return Stop::Incomplete { wanted },
+                Err(error) => return Stop::Broken(error),
+            };
+            let words = self.parser.keep();
+            let name = self.parser.kept(words.clone()).first().map(|word| word.of(frame));
+            let command = name.and_then(|name| dispatch.shared.commands.find(name)).map(|row| row.id);
+            self.ahead.push(Ahead { from, length, words, command, is_inline });
+            from += length;
+            if is_inline {
+                break;
+            }
+        }
+        Stop::Enough
+    }
+
+    /// Carries out what was read ahead, and lets go of it. `Some` if something else comes next than to read on; then what
+    /// was not carried out is to be read again.
+    #[inline]
+    fn carry_out(
+        &mut self,
+        dispatch: &mut Dispatch<'_>,
+        session: &mut Session,
+        (input, consumed): (&[u8], &mut usize),
+        (replies, space): (&mut Vec<u8>, Space),
+    ) -> Option<Step> {
+        let logged_in = session.authenticated;
+        for place in 0..self.ahead.len() {
+            let Ahead { from, length, words, command, is_inline } = self.ahead[place].clone();
+            let frame = &input[from..from + length];
+            let words = self.parser.kept(words);
+            if !words.is_empty() {
+                let mut out = Out::bounded(replies, session.version, space.from + space.bytes_max);
+                if let Next::Wait(until) = dispatch.request(session, (frame, words), command, &mut out) {
+                    self.hold(place, is_inline);
+                    return Some(Step::Wait(until));
+                }
+            }
+            *consumed = from + length;
+            let step = if session.closing {
+                Some(Step::Close)
+            } else if replies.len() - space.from >= REPLY_BYTES_SOFT_MAX {
+                Some(Step::Yield)
+            } else {
+                None
+            };
+            if step.is_some() {
+                self.forget();
+                return step;
+            }
+            if session.authenticated != logged_in {
+                break;
+            }
+        }
+        self.ahead.clear();
+        self.parser.drop_kept();
+        None
+    }
+
+    /// Keeps the request at this place, if it cannot be read again, and forgets all others.
+    fn hold(&mut self, place: usize, is_inline: bool) {
+        if is_inline {
+            // Inline commands are alone. The bytes before it are done with.
+            self.ahead[place].from = 0;
+        } else {
+            self.forget();
         }
     }
+
+    fn forget(&mut self) {
+        self.ahead.clear();
+        self.parser.restart();
+    }
+}
+
+/// Where the replies of this batch begin in the buffer, and how long they may become.
+#[derive(Clone, Copy)]
+struct Space {
+    from: usize,
+    bytes_max: usize,
 }
 
 /// What a client is told before its connection is closed. A guest is told which limits are a guest's.

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, AtomicUsize, Ordering};
+use std::task::Waker;
 
 use larder_proto::resp::Version;
 use larder_proto::time::Millis;
 use parking_lot::Mutex;
-use tokio_util::sync::CancellationToken;
 
 use crate::commands::ports::ClientInfo;
 use crate::commands::session::Session;
@@ -37,13 +37,15 @@ pub(super) struct Card {
     last_command: AtomicU16,
     pub(super) input_bytes: AtomicUsize,
     pub(super) output_bytes: AtomicUsize,
-    /// Set by CLIENT KILL; the connection waits for it wherever it waits.
-    kill: CancellationToken,
-    /// Written after commands that change the session.
-    told: Mutex<Told>,
+    /// Set by CLIENT KILL; the connection looks at it whenever it is woken.
+    killed: AtomicBool,
+    /// The connection's task, from its first turn to its end. Written by the connection.
+    task: Mutex<Option<Waker>>,
+    /// Written after commands that change the session; most sessions never do.
+    told: Mutex<Option<Box<Told>>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Told {
     name: String,
     library_name: String,
@@ -102,6 +104,12 @@ impl Registry {
         self.cards.lock().get(&id).cloned()
     }
 
+    /// Wakes all connections: the node stops.
+    pub(super) fn wake_all(&self) {
+        let cards: Vec<Arc<Card>> = self.cards.lock().values().cloned().collect();
+        cards.iter().for_each(|card| card.wake());
+    }
+
     pub(super) fn list(&self, commands: &Commands, now: Millis) -> Vec<ClientInfo> {
         let cards: Vec<Arc<Card>> = self.cards.lock().values().cloned().collect();
         cards.iter().map(|card| card.describe(commands, now)).collect()
@@ -119,8 +127,9 @@ impl Card {
             last_command: AtomicU16::new(CommandId::MAX),
             input_bytes: AtomicUsize::new(0),
             output_bytes: AtomicUsize::new(0),
-            kill: CancellationToken::new(),
-            told: Mutex::new(Told { protocol: 2, queued: -1, flags: "N".into(), ..Told::default() }),
+            killed: AtomicBool::new(false),
+            task: Mutex::default(),
+            told: Mutex::default(),
         }
     }
 
@@ -138,6 +147,7 @@ impl Card {
     /// Notes what commands changed of the session.
     pub(super) fn tell(&self, session: &Session) {
         let mut told = self.told.lock();
+        let told = told.get_or_insert_default();
         session.name.clone_into(&mut told.name);
         session.library_name.clone_into(&mut told.library_name);
         session.library_version.clone_into(&mut told.library_version);
@@ -153,21 +163,34 @@ impl Card {
         told.flags = flags(session);
     }
 
+    /// Notes which task to wake when the connection has to look up.
+    pub(super) fn watch(&self, task: &Waker) {
+        *self.task.lock() = Some(task.clone());
+    }
+
+    /// The connection has ended: its task is not to be woken any more.
+    pub(super) fn leave(&self) {
+        *self.task.lock() = None;
+    }
+
+    /// Makes the connection look at what changed: its outbox, the end of the node, its own.
+    pub(super) fn wake(&self) {
+        self.task.lock().iter().for_each(Waker::wake_by_ref);
+    }
+
     pub(super) fn kill(&self) {
-        self.kill.cancel();
+        self.killed.store(true, Ordering::Release);
+        self.wake();
     }
 
     pub(super) fn is_killed(&self) -> bool {
-        self.kill.is_cancelled()
-    }
-
-    /// Ends once the connection is to be closed.
-    pub(super) async fn killed(&self) {
-        self.kill.cancelled().await;
+        self.killed.load(Ordering::Acquire)
     }
 
     pub(super) fn describe(&self, commands: &Commands, now: Millis) -> ClientInfo {
         let told = self.told.lock();
+        let untold = Told::default();
+        let told = told.as_deref().unwrap_or(&untold);
         let last = commands.rows().get(usize::from(self.last_command.load(Ordering::Relaxed)));
         ClientInfo {
             id: self.id,
@@ -187,6 +210,22 @@ impl Card {
             protocol: told.protocol,
             library_name: told.library_name.clone(),
             library_version: told.library_version.clone(),
+        }
+    }
+}
+
+impl Default for Told {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            library_name: String::new(),
+            library_version: String::new(),
+            database: 0,
+            protocol: 2,
+            queued: -1,
+            queued_bytes: 0,
+            watched: 0,
+            flags: "N".into(),
         }
     }
 }

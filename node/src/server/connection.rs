@@ -1,8 +1,8 @@
-//! One connection: reads what came, has it carried out, sends the replies with one write for each batch.
+//! One connection: reads what came, has it carried out, and hands the replies to the worker's post, which sends them.
 //!
 //! An idle connection owns no buffer. Bytes are read into the worker's scratch space and run there; only the beginning
-//! of a request whose rest has not come is kept. Replies are written into the worker's scratch space and sent from
-//! there; only what the client does not take at once is kept.
+//! of a request whose rest has not come is kept. Replies are written into the worker's post and sent from there; only
+//! what the client does not take at once is kept.
 //!
 //! ```text
 //!   waiting ── bytes ──► running ── replies sent ──► waiting
@@ -11,9 +11,10 @@
 //! ```
 
 mod closing;
+mod link;
 mod outbox;
 
-use std::future::{pending, poll_fn};
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -24,11 +25,10 @@ use std::time::Duration;
 
 use larder_proto::resp::Out;
 use larder_proto::time::Millis;
-use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
-use self::outbox::Outbox;
+pub(super) use self::link::Link;
 use super::batch::{Reader, Step};
 use super::clients::Card;
 use super::dispatch::Dispatch;
@@ -39,24 +39,39 @@ use crate::limits::{
     CONNECTION_BYTES, IDLE_BUFFER_BYTES_MAX, READ_BYTES, REPLY_BYTES_SOFT_MAX, UNSENT_BYTES_MAX, UNSENT_SHARE,
 };
 
-/// A connection. Its worker's thread alone touches it.
+/// A connection. Its worker's thread alone touches it. What it rarely needs is in boxes, so that an idle one is small.
 pub(super) struct Connection {
-    stream: TcpStream,
-    card: Arc<Card>,
+    link: Rc<Link>,
     worker: Rc<WorkerState>,
     session: Session,
-    reader: Reader,
+    /// While a request has begun or is held; otherwise it borrows the worker's.
+    reader: Option<Box<Reader>>,
     /// Bytes received that are not run yet.
     input: Vec<u8>,
-    outbox: Outbox,
     /// Bytes from the first of the request that has begun, which its next step needs.
     wanted: usize,
     /// When the request that has begun has to be whole.
     whole_by: Option<Instant>,
     /// When the client has to have taken some of the replies that wait for it.
     taken_by: Option<Instant>,
+    /// When a request came last, while idle connections are closed.
+    active_at: Option<Instant>,
+    /// Wakes the connection at the first of these times or before.
+    timer: Option<Pin<Box<Sleep>>>,
     /// Bytes of buffers that are counted as memory in use.
     counted_bytes: usize,
+}
+
+/// What a connection waits for.
+enum Event {
+    /// A batch has run that does not simply go on with the next bytes.
+    Step(Step),
+    /// CLIENT KILL.
+    Killed,
+    /// The node stops.
+    Stopped,
+    /// It was idle, in the middle of a request, or took no replies, for too long.
+    Late,
 }
 
 impl Connection {
@@ -64,16 +79,16 @@ impl Connection {
         let now = worker.shared.clock.now();
         let session = Session::new(card.id, !worker.shared.password.is_required(), now);
         Self {
-            stream,
-            card,
+            link: Rc::new(Link::new(stream, card)),
             worker,
             session,
-            reader: Reader::default(),
+            reader: None,
             input: Vec::new(),
-            outbox: Outbox::default(),
             wanted: 0,
             whole_by: None,
             taken_by: None,
+            active_at: None,
+            timer: None,
             counted_bytes: 0,
         }
     }
@@ -86,55 +101,97 @@ impl Connection {
     }
 
     async fn serve_until_closed(&mut self) -> io::Result<()> {
-        let card = Arc::clone(&self.card);
-        let stop = self.worker.shared.stop.clone();
-        let mut killed = std::pin::pin!(card.killed());
-        let mut stopped = std::pin::pin!(stop.cancelled());
+        poll_fn(|cx| {
+            self.link.card.watch(cx.waker());
+            Poll::Ready(())
+        })
+        .await;
         loop {
-            let late = self.closing_time();
-            let mut step = tokio::select! {
-                biased;
-                step = poll_fn(|cx| self.poll_event(cx)) => step?,
-                () = &mut killed => return Ok(()),
-                () = &mut stopped => return self.finish().await,
-                () = at(late) => return self.close_late(),
-            };
-            loop {
-                match step {
-                    Step::Read { .. } => break,
-                    Step::Close => return self.close().await,
-                    Step::Yield if self.is_full() => self.send().await?,
-                    Step::Yield => tokio::task::yield_now().await,
-                    Step::Wait(until) => {
-                        self.send().await?;
-                        tokio::select! {
-                            () = &mut killed => return Ok(()),
-                            () = &mut stopped => return Ok(()),
-                            () = self.pause_over(until) => {}
-                        }
+            match poll_fn(|cx| self.poll_event(cx)).await? {
+                Event::Step(step) => {
+                    if Box::pin(self.go_on(step)).await? == Step::Close {
+                        return Box::pin(self.close()).await;
                     }
                 }
-                if self.card.is_killed() {
-                    return Ok(());
-                }
-                step = self.run_input();
+                Event::Killed => return Ok(()),
+                Event::Stopped => return Box::pin(self.finish()).await,
+                Event::Late => return self.close_late(),
             }
         }
     }
 
-    /// Waits until the client takes replies or sends bytes, whichever comes first. One that sends a long pipeline
-    /// before it reads is served on, until more replies wait for it than may.
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Step>> {
-        while !self.outbox.is_empty() {
-            match self.stream.poll_write_ready(cx)? {
-                Poll::Ready(()) if self.send_some()? > 0 => {
-                    return Poll::Ready(Ok(Step::Read { wanted: self.wanted }));
+    /// Runs what has arrived already, in turns with other connections, and waits where it has to: until it reads on,
+    /// or closes.
+    async fn go_on(&mut self, mut step: Step) -> io::Result<Step> {
+        loop {
+            match step {
+                Step::Read { .. } | Step::Close => return Ok(step),
+                Step::Yield if self.is_full() => self.send().await?,
+                Step::Yield => tokio::task::yield_now().await,
+                Step::Wait(until) => {
+                    self.send().await?;
+                    self.pause_over(until).await?;
                 }
-                Poll::Ready(()) => {}
-                Poll::Pending => break,
+            }
+            if self.link.card.is_killed() {
+                return Err(aborted());
+            }
+            step = self.run_input();
+        }
+    }
+
+    /// Serves the client until something else is to be done than to read on.
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Event>> {
+        loop {
+            if self.link.card.is_killed() {
+                return Poll::Ready(Ok(Event::Killed));
+            }
+            if self.worker.stopping.get() {
+                return Poll::Ready(Ok(Event::Stopped));
+            }
+            let has_unsent = !self.link.outbox.borrow().is_empty();
+            if has_unsent {
+                self.poll_unsent(cx)?;
+            }
+            // One that sends a long pipeline before it reads is served on, until more replies wait for it than may.
+            if has_unsent && self.is_full() {
+                return self.poll_late(cx);
+            }
+            match self.poll_input(cx)? {
+                Poll::Ready(Step::Read { .. }) => {}
+                Poll::Ready(step) => return Poll::Ready(Ok(Event::Step(step))),
+                Poll::Pending => return self.poll_late(cx),
             }
         }
-        if self.is_full() { Poll::Pending } else { self.poll_input(cx) }
+    }
+
+    /// Sends what waits for the client, as far as it takes it, and has the task woken when it takes more.
+    fn poll_unsent(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.taken_by.is_none() {
+            self.taken_by = Some(Instant::now() + self.frame_time());
+        }
+        while !self.link.outbox.borrow().is_empty() && self.link.poll_writable(cx)?.is_ready() {
+            self.send_some()?;
+        }
+        self.count_buffers();
+        Ok(())
+    }
+
+    /// Waits until the connection is to be closed. The timer is not set anew for each request, but when it has gone off
+    /// too early.
+    fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Event>> {
+        let Some(late) = self.closing_time() else { return Poll::Pending };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(late)));
+        if timer.deadline() > late {
+            timer.as_mut().reset(late);
+        }
+        loop {
+            ready!(timer.as_mut().poll(cx));
+            if timer.deadline() >= late {
+                return Poll::Ready(Ok(Event::Late));
+            }
+            timer.as_mut().reset(late);
+        }
     }
 
     /// Waits for bytes and runs what they hold.
@@ -144,15 +201,15 @@ impl Connection {
         }
         let worker = Rc::clone(&self.worker);
         let mut scratch = worker.scratch.borrow_mut();
-        let mut buffer = ReadBuf::new(&mut scratch);
-        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
-        let filled = buffer.filled_mut();
-        if filled.is_empty() {
+        let read = ready!(self.link.poll_read(cx, &mut scratch))?;
+        if read == 0 {
             return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
         }
-        worker.statistics.count_input(filled.len());
-        let (consumed, step) = self.run(filled);
-        self.input.extend_from_slice(&filled[consumed..]);
+        worker.statistics.count_input(read);
+        let (consumed, step) = self.run(&mut scratch[..read]);
+        if consumed < read {
+            self.input.extend_from_slice(&scratch[consumed..read]);
+        }
         self.settle(step);
         Poll::Ready(Ok(step))
     }
@@ -162,7 +219,7 @@ impl Connection {
         if self.input.capacity() == self.input.len() && !self.grow_input() {
             return Poll::Ready(Ok(Step::Close));
         }
-        let read = ready!(tokio_util::io::poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.input))?;
+        let read = ready!(self.link.poll_read_more(cx, &mut self.input))?;
         if read == 0 {
             return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
         }
@@ -189,19 +246,21 @@ impl Connection {
         step
     }
 
-    /// Runs the requests in `input` and sends as many replies as the client takes at once.
+    /// Runs the requests in `input` and hands their replies to the worker's post.
     fn run(&mut self, input: &mut [u8]) -> (usize, Step) {
-        let worker = Rc::clone(&self.worker);
-        let mut replies = worker.replies.borrow_mut();
+        let worker = &*self.worker;
+        let mut post = worker.post.borrow_mut();
         let mut random = worker.random.borrow_mut();
-        let mut dispatch = Dispatch::new(&worker.shared, &self.card, &worker.statistics, &mut random);
-        let done = self.reader.run(&mut dispatch, &mut self.session, input, &mut replies);
-        dispatch.finish(&self.session);
-        self.outbox.keep(&mut replies);
-        // An error shows again when the rest is sent.
-        let _ = self.send_some();
-        if replies.capacity() > 2 * REPLY_BYTES_SOFT_MAX {
-            replies.shrink_to(REPLY_BYTES_SOFT_MAX);
+        let mut dispatch = Dispatch::new(&worker.shared, &self.link.card, &worker.statistics, &mut random);
+        let mut reader = self.reader.take().or_else(|| worker.reader.take()).unwrap_or_default();
+        let done = reader.run(&mut dispatch, &mut self.session, input, post.desk());
+        let ended_ns = dispatch.finish(&self.session);
+        post.hand_in(&self.link, ended_ns, &worker.statistics);
+        if reader.is_idle() {
+            reader.parser.release(IDLE_BUFFER_BYTES_MAX);
+            worker.reader.set(Some(reader));
+        } else {
+            self.reader = Some(reader);
         }
         done
     }
@@ -212,8 +271,8 @@ impl Connection {
         let unfinished = matches!(step, Step::Read { .. }) && !self.input.is_empty();
         self.whole_by =
             unfinished.then(|| self.whole_by.unwrap_or_else(|| Instant::now() + self.frame_time()));
-        if self.input.is_empty() {
-            self.reader.parser.release();
+        if self.idle_seconds_max() > 0 {
+            self.active_at = Some(Instant::now());
         }
         self.count_buffers();
     }
@@ -229,7 +288,11 @@ impl Connection {
         let (shared, random) = (&self.worker.shared, &mut *self.worker.random.borrow_mut());
         if hopeless || shared.store.make_room(room, shared.clock.now(), random).is_err() {
             let sentence = "request does not fit the memory limit: raise max-memory or send less at once";
-            self.outbox.add(|replies| Out::new(replies, self.session.version).error("OOM", sentence));
+            self.worker.deliver();
+            self.link
+                .outbox
+                .borrow_mut()
+                .add(|replies| Out::new(replies, self.session.version).error("OOM", sentence));
             return false;
         }
         self.input.reserve_exact(room);
@@ -237,28 +300,30 @@ impl Connection {
     }
 
     /// Sends as many of the waiting replies as the client takes at once.
-    fn send_some(&mut self) -> io::Result<usize> {
-        let sent = self.outbox.write_to(&self.stream)?;
+    fn send_some(&mut self) -> io::Result<()> {
+        let mut outbox = self.link.outbox.borrow_mut();
+        let sent = self.link.write(outbox.waiting())?;
+        outbox.note_sent(sent);
         self.worker.statistics.count_output(sent);
-        if self.outbox.is_empty() {
+        if outbox.is_empty() {
             self.taken_by = None;
-        } else if sent > 0 || self.taken_by.is_none() {
+        } else if sent > 0 {
             self.taken_by = Some(Instant::now() + self.frame_time());
         }
-        if sent > 0 {
-            self.count_buffers();
-        }
-        Ok(sent)
+        Ok(())
     }
 
     /// Sends all waiting replies. A client that takes nothing for too long is given up.
     async fn send(&mut self) -> io::Result<()> {
-        while !self.outbox.is_empty() {
-            tokio::select! {
-                ready = timeout(self.frame_time(), self.stream.writable()) => ready.map_err(|_| late())??,
-                () = self.card.killed() => return Err(io::ErrorKind::ConnectionAborted.into()),
-            }
+        self.worker.deliver();
+        while !self.link.outbox.borrow().is_empty() {
+            let writable = poll_fn(|cx| match self.link.card.is_killed() {
+                true => Poll::Ready(Err(aborted())),
+                false => self.link.poll_writable(cx),
+            });
+            timeout(self.frame_time(), writable).await.map_err(|_| late())??;
             self.send_some()?;
+            self.count_buffers();
         }
         Ok(())
     }
@@ -267,7 +332,7 @@ impl Connection {
     fn is_full(&self) -> bool {
         let used = self.worker.shared.store.memory();
         let roomy = used.buffers() < used.limit() / UNSENT_SHARE;
-        self.outbox.len() >= if roomy { UNSENT_BYTES_MAX } else { REPLY_BYTES_SOFT_MAX }
+        self.link.outbox.borrow().len() >= if roomy { UNSENT_BYTES_MAX } else { REPLY_BYTES_SOFT_MAX }
     }
 
     /// Closes a connection that was idle, sent half a request, or took no replies, for too long.
@@ -277,38 +342,54 @@ impl Connection {
             (None, Some(_)) => "unfinished request",
             (None, None) => "idle",
         };
-        tracing::debug!(client = %self.card.address, reason, "closing a connection");
+        tracing::debug!(client = %self.link.card.address, reason, "closing a connection");
         Ok(())
     }
 
     /// When to give up waiting for bytes.
-    fn closing_time(&self) -> Option<Instant> {
-        let idle = self.worker.shared.tunables.idle_seconds_max.load(Ordering::Relaxed);
-        let idle = (idle > 0).then(|| Instant::now() + Duration::from_secs(idle));
+    fn closing_time(&mut self) -> Option<Instant> {
+        let idle = self.idle_seconds_max();
+        let idle =
+            (idle > 0).then(|| *self.active_at.get_or_insert_with(Instant::now) + Duration::from_secs(idle));
         [self.whole_by, self.taken_by, idle].into_iter().flatten().min()
+    }
+
+    fn idle_seconds_max(&self) -> u64 {
+        self.worker.shared.tunables.idle_seconds_max.load(Ordering::Relaxed)
     }
 
     fn frame_time(&self) -> Duration {
         Duration::from_secs(self.worker.shared.tunables.frame_seconds_max.load(Ordering::Relaxed))
     }
 
-    async fn pause_over(&self, until: Millis) {
+    /// Waits until commands are no longer paused, or until this moment.
+    async fn pause_over(&self, until: Millis) -> io::Result<()> {
         let shared = &self.worker.shared;
         let mut changed = shared.pause.subscribe();
         // Asked once more after subscribing: a change in between would never be seen.
-        if shared.pause.holds(true, shared.clock.now()).is_some() {
-            let left = Duration::from_millis(until.since(shared.clock.now()));
-            let _ = timeout(left, changed.changed()).await;
+        if shared.pause.holds(true, shared.clock.now()).is_none() {
+            return Ok(());
         }
+        let left = Duration::from_millis(until.since(shared.clock.now()));
+        let mut over = std::pin::pin!(timeout(left, changed.changed()));
+        poll_fn(|cx| {
+            if self.link.card.is_killed() || self.worker.stopping.get() {
+                return Poll::Ready(Err(aborted()));
+            }
+            over.as_mut().poll(cx).map(|_| Ok(()))
+        })
+        .await
     }
 
     fn count_buffers(&mut self) {
-        let buffers = self.input.capacity() + self.outbox.capacity() + self.reader.parser.capacity_bytes();
+        let outbox = self.link.outbox.borrow();
+        let reader = self.reader.as_ref().map_or(0, |reader| reader.parser.capacity_bytes());
+        let buffers = self.input.capacity() + outbox.capacity() + reader;
         let bytes = CONNECTION_BYTES + buffers + self.session.transaction.bytes();
         self.worker.shared.store.memory().count_buffers(bytes as i64 - self.counted_bytes as i64);
         self.counted_bytes = bytes;
-        self.card.input_bytes.store(self.input.len(), Ordering::Relaxed);
-        self.card.output_bytes.store(self.outbox.len(), Ordering::Relaxed);
+        self.link.card.input_bytes.store(self.input.len(), Ordering::Relaxed);
+        self.link.card.output_bytes.store(outbox.len(), Ordering::Relaxed);
     }
 }
 
@@ -317,18 +398,16 @@ impl Drop for Connection {
         let shared = &self.worker.shared;
         end_watches(&shared.store, &self.session.transaction);
         shared.store.memory().count_buffers(-(self.counted_bytes as i64));
-        shared.registry.remove(self.card.id);
+        self.link.card.leave();
+        shared.registry.remove(self.link.card.id);
         self.worker.connections.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-async fn at(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => sleep_until(moment).await,
-        None => pending().await,
     }
 }
 
 fn late() -> io::Error {
     io::ErrorKind::TimedOut.into()
+}
+
+fn aborted() -> io::Error {
+    io::ErrorKind::ConnectionAborted.into()
 }

@@ -8,6 +8,7 @@ use larder_proto::time::Millis;
 
 use super::admission::{Admitted, Refused, admit};
 use super::clients::Card;
+use super::meter::{Meter, ShortRun, Timed};
 use super::node::Shared;
 use super::statistics::{WorkerStatistics, slow_entry};
 use crate::commands::context::ValueLimits;
@@ -15,6 +16,7 @@ use crate::commands::error::CommandError;
 use crate::commands::perform::{Performer, Request, end_watches};
 use crate::commands::session::{QueuedCommand, Replies, Session};
 use crate::commands::spec::{Flags, Run};
+use crate::commands::table::CommandId;
 use crate::limits::{NOW_STALE_NS, REPLY_BYTES_SOFT_MAX, REPLY_SHARE, SLOW_WORD_BYTES_MAX, SLOW_WORDS_MAX};
 use crate::store::Lookups;
 
@@ -27,9 +29,7 @@ pub(super) struct Dispatch<'d> {
     effects: EffectCounter,
     lookups: Lookups,
     now: Millis,
-    /// When the request before ended, which is when the next one begins: one look at the clock for each.
-    ended_ns: u64,
-    slow_us_min: i64,
+    meter: Meter<'d>,
     limits: ValueLimits,
     /// The last command carried out or queued.
     last_command: Option<u16>,
@@ -63,6 +63,7 @@ impl<'d> Dispatch<'d> {
         statistics: &'d WorkerStatistics,
         random: &'d mut Rng,
     ) -> Self {
+        let (now, now_ns) = shared.clock.look();
         Self {
             shared,
             card,
@@ -70,26 +71,25 @@ impl<'d> Dispatch<'d> {
             random,
             effects: EffectCounter::default(),
             lookups: Lookups::default(),
-            now: shared.clock.now(),
-            ended_ns: shared.clock.monotonic_ns(),
-            slow_us_min: shared.tunables.slow_us_min(),
+            now,
+            meter: Meter::new(&*shared.clock, statistics, now_ns, shared.tunables.slow_us_min()),
             limits: ValueLimits { string_bytes_max: shared.tunables.value_bytes_max() },
             last_command: None,
             session_changed: false,
         }
     }
 
-    /// Answers one request.
+    /// Answers one request, whose first word is the name of this command.
     #[inline]
     pub(super) fn request(
         &mut self,
         session: &mut Session,
-        frame: &[u8],
-        words: &[ArgRange],
+        (frame, words): (&[u8], &[ArgRange]),
+        command: Option<CommandId>,
         out: &mut Out<'_>,
     ) -> Next {
         let mark = out.mark();
-        match admit(self.shared, session, (frame, words), self.now, self.random) {
+        match admit((self.shared, session), (frame, words), command, self.now, self.random) {
             Ok(Admitted::Now(request)) => self.carry_out(&request, session, out),
             Ok(Admitted::Queued(request)) => self.queue(&request, session, out),
             Ok(Admitted::Paused(until)) => return Next::Wait(until),
@@ -109,8 +109,11 @@ impl<'d> Dispatch<'d> {
         REPLY_BYTES_SOFT_MAX + self.shared.tunables.reply_bytes_max().min(room.max(REPLY_BYTES_SOFT_MAX))
     }
 
-    /// Ends the batch: what was counted on the way is handed in.
-    pub(super) fn finish(self, session: &Session) {
+    /// Ends the batch: what was counted on the way is handed in. Tells when the last request ended.
+    pub(super) fn finish(mut self, session: &Session) -> u64 {
+        if let Some(timed) = self.meter.end_run() {
+            self.note_run(&timed, session);
+        }
         self.statistics.count_batch(self.lookups, self.effects.0);
         if let Some(command) = self.last_command {
             self.card.note_activity(self.now, command);
@@ -118,10 +121,15 @@ impl<'d> Dispatch<'d> {
         if self.session_changed {
             self.card.tell(session);
         }
+        self.meter.ended_ns
     }
 
     #[inline]
     fn carry_out(&mut self, request: &Request<'_>, session: &mut Session, out: &mut Out<'_>) {
+        if let Some(timed) = self.meter.begin(request) {
+            self.note_run(&timed, session);
+        }
+        let mark = out.mark();
         let mut performer = Performer {
             store: &self.shared.store,
             node: self.shared,
@@ -136,17 +144,36 @@ impl<'d> Dispatch<'d> {
             self.shared.statistics.count_error(error.code());
             write_error(error, out);
         }
-        let ended_ns = self.shared.clock.monotonic_ns();
-        let took_ns = ended_ns.saturating_sub(self.ended_ns);
-        self.ended_ns = ended_ns;
+        self.last_command = Some(request.id);
+        self.session_changed |= matches!(request.spec.run, Run::Session(_) | Run::Exec);
+        match self.meter.end(request, out.mark() - mark, outcome.is_err()) {
+            None => {}
+            Some(timed @ Timed { run: Some(_), .. }) => self.note_run(&timed, session),
+            Some(Timed { took_ns, run: None }) => {
+                self.note_time(took_ns);
+                if self.meter.is_slow(took_ns) {
+                    self.note_slow(request, session, took_ns);
+                }
+            }
+        }
+    }
+
+    /// After a command that took long it is later than it was.
+    #[inline]
+    fn note_time(&mut self, took_ns: u64) {
         if took_ns > NOW_STALE_NS {
             self.now = self.shared.clock.now();
         }
-        self.last_command = Some(request.id);
-        self.session_changed |= matches!(request.spec.run, Run::Session(_) | Run::Exec);
-        self.statistics.count_call(request.id, took_ns, outcome.is_err());
-        if self.slow_us_min >= 0 && took_ns / 1_000 >= self.slow_us_min.unsigned_abs() {
-            self.note_slow(request, session, took_ns);
+    }
+
+    /// Looks at the time of a run of short reads.
+    #[inline]
+    fn note_run(&mut self, timed: &Timed, session: &Session) {
+        self.note_time(timed.took_ns);
+        if self.meter.is_slow(timed.took_ns)
+            && let Some(run) = timed.run
+        {
+            self.note_slow_run(run, session, timed.took_ns);
         }
     }
 
@@ -198,6 +225,18 @@ impl<'d> Dispatch<'d> {
             code => format!("{} {error}", code.word()),
         };
         out.error(ErrorCode::ExecAbort.word(), &format!("Transaction discarded because of: {why}"));
+    }
+
+    /// One of these reads had to wait; which one is not known.
+    #[cold]
+    fn note_slow_run(&self, run: ShortRun, session: &Session, took_ns: u64) {
+        let Some(row) = self.shared.commands.rows().get(usize::from(run.command)) else { return };
+        let words = vec![
+            row.full_name.clone().into_bytes(),
+            format!("... (one of {} calls)", run.calls).into_bytes(),
+        ];
+        let entry = slow_entry(words, took_ns, self.now, self.card.address.to_string(), &session.name);
+        self.shared.statistics.note_slow(entry, self.shared.tunables.slow_entries_max());
     }
 
     #[cold]

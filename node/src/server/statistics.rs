@@ -195,10 +195,20 @@ impl WorkerStatistics {
         let counters = &self.commands[usize::from(id)];
         add(&counters.calls, 1);
         add(&counters.took_ns, took_ns);
-        let bits = (u64::BITS - (took_ns / 1_000).leading_zeros()) as usize;
-        add(&counters.buckets[bits.min(BUCKETS - 1)], 1);
+        add(&counters.buckets[bucket(took_ns)], 1);
         if failed {
             add(&counters.failed, 1);
+        }
+    }
+
+    /// Counts so many calls that took so long together.
+    #[inline]
+    pub(super) fn count_calls(&self, id: CommandId, calls: u64, took_ns: u64) {
+        if calls > 0 {
+            let counters = &self.commands[usize::from(id)];
+            add(&counters.calls, calls);
+            add(&counters.took_ns, took_ns);
+            add(&counters.buckets[bucket(took_ns / calls)], calls);
         }
     }
 
@@ -249,6 +259,13 @@ pub(super) fn slow_entry(
         address,
         client_name: name.to_owned(),
     }
+}
+
+/// The bucket of a call that took so long.
+#[inline]
+fn bucket(took_ns: u64) -> usize {
+    let bits = u64::BITS - (took_ns / 1_000).leading_zeros();
+    (bits as usize).min(BUCKETS - 1)
 }
 
 fn load(counter: &AtomicU64) -> u64 {

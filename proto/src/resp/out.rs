@@ -239,19 +239,26 @@ impl<'a> Out<'a> {
 
     #[inline]
     fn number(&mut self, kind: u8, value: i64) {
-        // Lengths and counts are mostly of one or two digits.
-        if let Ok(small @ 0..=9) = u8::try_from(value) {
-            self.buffer.extend_from_slice(&[kind, b'0' + small, b'\r', b'\n']);
-            return;
+        // Lengths and counts mostly have few digits; lines of a known length are written without a loop.
+        let digit = |tens: i64| b'0' + (value / tens % 10) as u8;
+        match value {
+            0..=9 => self.buffer.extend_from_slice(&[kind, digit(1), b'\r', b'\n']),
+            10..=99 => self.buffer.extend_from_slice(&[kind, digit(10), digit(1), b'\r', b'\n']),
+            100..=999 => {
+                self.buffer.extend_from_slice(&[kind, digit(100), digit(10), digit(1), b'\r', b'\n']);
+            }
+            1_000..=9_999 => {
+                let line = [kind, digit(1_000), digit(100), digit(10), digit(1), b'\r', b'\n'];
+                self.buffer.extend_from_slice(&line);
+            }
+            _ => self.long_number(kind, value),
         }
-        let mut digits = [0; DECIMAL_BYTES_MAX];
-        let digits = decimal(value, &mut digits);
-        let mut line = [0; DECIMAL_BYTES_MAX + 4];
-        let length = 1 + digits.len();
-        line[0] = kind;
-        line[1..length].copy_from_slice(digits);
-        line[length..length + 2].copy_from_slice(b"\r\n");
-        self.buffer.extend_from_slice(&line[..length + 2]);
+    }
+
+    fn long_number(&mut self, kind: u8, value: i64) {
+        self.buffer.push(kind);
+        self.buffer.extend_from_slice(decimal(value, &mut [0; DECIMAL_BYTES_MAX]));
+        self.buffer.extend_from_slice(b"\r\n");
     }
 }
 
@@ -317,7 +324,7 @@ mod tests {
 
     #[test]
     fn integers_at_the_edges() {
-        for value in [0, 9, 10, -1, 99, 1_000, i64::MAX, i64::MIN] {
+        for value in [0, 9, 10, -1, 99, 100, 123, 999, 1_000, 1_234, 9_999, 10_000, i64::MAX, i64::MIN] {
             assert_eq!(both(|out| out.integer(value)), same(&format!(":{value}\r\n")));
         }
     }

@@ -7,20 +7,10 @@
 //!
 //! Source: the RESP specification; error texts as Redis sends them, where Redis has the same rule.
 
-use std::fmt;
+use std::ops::Range;
 
-/// What a request may be at most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Arguments of one request, the command's name included.
-    pub arguments_max: usize,
-    /// Bytes of one argument.
-    pub bulk_bytes_max: usize,
-    /// Bytes of an inline command, line end included.
-    pub inline_bytes_max: usize,
-    /// Bytes of a whole request. Below 4 GiB.
-    pub frame_bytes_max: usize,
-}
+use super::inline::split_words;
+use super::progress::{Limits, Progress, ProtocolError};
 
 /// Where an argument lies, counted from the first byte of its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +20,10 @@ pub struct ArgRange {
 }
 
 impl ArgRange {
+    pub(super) const fn new(start: usize, end: usize) -> Self {
+        Self { start: start as u32, end: end as u32 }
+    }
+
     /// The argument's bytes within those of its request.
     #[must_use]
     #[inline]
@@ -56,76 +50,20 @@ impl ArgRange {
     }
 }
 
-/// How far a call came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
-    /// The request needs more bytes; at least this many in all, counted from its first byte.
-    Incomplete {
-        /// Bytes from the request's first byte that the next step needs.
-        wanted: usize,
-    },
-    /// The request ends after this many bytes; its arguments can be read until the next call.
-    Complete {
-        /// Bytes of the request.
-        consumed: usize,
-    },
-}
-
-/// Why the bytes are no request. The connection cannot be read any further.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProtocolError {
-    /// The number after `*` is none.
-    MultibulkLength,
-    /// The number after `*` is above the limit.
-    TooManyArguments,
-    /// The number after `$` is none.
-    BulkLength,
-    /// The number after `$` is above the limit.
-    ArgumentTooBig,
-    /// An element does not begin with `$`, but with this byte.
-    ExpectedBulk(u8),
-    /// A length or an argument is not followed by CRLF.
-    ExpectedLineEnd,
-    /// An inline command has no end within the limit.
-    InlineTooBig,
-    /// A quotation in an inline command is not closed, or runs into the next word.
-    UnbalancedQuotes,
-    /// The request is larger than the limit.
-    FrameTooBig,
-}
-
-impl fmt::Display for ProtocolError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::MultibulkLength | Self::TooManyArguments => f.write_str("invalid multibulk length"),
-            Self::BulkLength | Self::ArgumentTooBig => f.write_str("invalid bulk length"),
-            Self::ExpectedBulk(byte) => {
-                let shown = match byte {
-                    b'\r' | b'\n' => ' ',
-                    byte if byte.is_ascii_graphic() || *byte == b' ' => char::from(*byte),
-                    _ => '?',
-                };
-                write!(f, "expected '$', got '{shown}'")
-            }
-            Self::ExpectedLineEnd => f.write_str("expected CRLF"),
-            Self::InlineTooBig => f.write_str("too big inline request"),
-            Self::UnbalancedQuotes => f.write_str("unbalanced quotes in request"),
-            Self::FrameTooBig => f.write_str("request too big"),
-        }
-    }
-}
-
-impl std::error::Error for ProtocolError {}
-
 /// Reads one request after the other.
 ///
 /// ```text
 ///   Start ── '*' n CRLF ──► Elements ── n × ('$' len CRLF bytes CRLF) ──► complete
 ///     └──── words, line end ──────────────────────────────────────────────► complete
 /// ```
+///
+/// Requests may be read ahead: the arguments of those that are kept stay readable while the next ones are read.
 #[derive(Debug)]
 pub struct RequestParser {
+    /// Arguments of the kept requests, then those of the current one.
     args: Vec<ArgRange>,
+    /// Arguments of the kept requests.
+    kept: usize,
     /// Bytes of the current request that are read already.
     position: usize,
     /// Elements still to come; meaningful once `started`.
@@ -145,14 +83,46 @@ impl RequestParser {
     /// A parser at the start of a request.
     #[must_use]
     pub const fn new() -> Self {
-        Self { args: Vec::new(), position: 0, remaining: 0, bulk: None, started: false }
+        Self { args: Vec::new(), kept: 0, position: 0, remaining: 0, bulk: None, started: false }
     }
 
     /// The arguments of the request that the last call completed.
     #[must_use]
     #[inline]
     pub fn arguments(&self) -> &[ArgRange] {
-        &self.args
+        &self.args[self.kept..]
+    }
+
+    /// Keeps the arguments of the request that the last call completed, while others are read; where they are found.
+    #[inline]
+    pub const fn keep(&mut self) -> Range<usize> {
+        let from = self.kept;
+        self.kept = self.args.len();
+        from..self.kept
+    }
+
+    /// The arguments of a kept request.
+    #[must_use]
+    #[inline]
+    pub fn kept(&self, places: Range<usize>) -> &[ArgRange] {
+        self.args.get(places).unwrap_or_default()
+    }
+
+    /// Lets go of the kept requests. One that has begun behind them stays.
+    #[inline]
+    pub fn drop_kept(&mut self) {
+        if self.kept == self.args.len() {
+            self.args.clear();
+        } else {
+            self.args.drain(..self.kept);
+        }
+        self.kept = 0;
+    }
+
+    /// Forgets what was read: the next call is shown the beginning of a request.
+    pub fn restart(&mut self) {
+        self.args.clear();
+        (self.kept, self.position, self.remaining, self.bulk, self.started) = (0, 0, 0, None, false);
     }
 
     /// Whether a part of a request was read already.
@@ -167,9 +137,9 @@ impl RequestParser {
         self.args.capacity() * size_of::<ArgRange>()
     }
 
-    /// Gives back memory that an unusually long request took.
-    pub fn release(&mut self) {
-        if !self.is_midway() {
+    /// Gives back memory if a request that was longer than usual took more than so many bytes.
+    pub fn release(&mut self, bytes_max: usize) {
+        if !self.is_midway() && self.capacity_bytes() > bytes_max {
             self.args = Vec::new();
         }
     }
@@ -187,6 +157,9 @@ impl RequestParser {
                 Some(b'*') => {}
                 Some(_) => return self.inline(frame, limits),
             }
+            if let Some(consumed) = self.short(frame, limits) {
+                return Ok(Progress::Complete { consumed });
+            }
             match self.header(frame, limits)? {
                 Some(()) => {}
                 None => return Ok(Progress::Incomplete { wanted: frame.len() + 1 }),
@@ -195,12 +168,33 @@ impl RequestParser {
         self.elements(frame, limits)
     }
 
+    /// Reads a request as clients mostly send it: whole, of a few arguments that are not long. The plain reading is that
+    /// of [`RequestParser::header`] and [`RequestParser::elements`], which read whatever is left to them from the start.
+    #[inline]
+    fn short(&mut self, frame: &[u8], limits: &Limits) -> Option<usize> {
+        let [b'*', count @ b'1'..=b'9', b'\r', b'\n', ..] = frame else { return None };
+        self.args.truncate(self.kept);
+        let mut position = 4;
+        for _ in 0..count - b'0' {
+            let (length, start) = short_bulk_header(frame.get(position..)?)?;
+            let start = position + start;
+            let end = start + length;
+            if frame.get(end..end + 2)? != b"\r\n" || length > limits.bulk_bytes_max {
+                return None;
+            }
+            self.args.push(ArgRange::new(start, end));
+            position = end + 2;
+        }
+        let within = usize::from(count - b'0') <= limits.arguments_max && position <= limits.frame_bytes_max;
+        within.then_some(position)
+    }
+
     fn header(&mut self, frame: &[u8], limits: &Limits) -> Result<Option<()>, ProtocolError> {
         let Some((count, next)) = number(frame, 1, ProtocolError::MultibulkLength)? else { return Ok(None) };
         if count > limits.arguments_max as i64 {
             return Err(ProtocolError::TooManyArguments);
         }
-        self.args.clear();
+        self.args.truncate(self.kept);
         self.remaining = usize::try_from(count).unwrap_or(0);
         self.position = next;
         self.started = true;
@@ -230,7 +224,7 @@ impl RequestParser {
             if line_end != b"\r\n" {
                 return Err(ProtocolError::ExpectedLineEnd);
             }
-            self.args.push(ArgRange { start: start as u32, end: end as u32 });
+            self.args.push(ArgRange::new(start, end));
             self.position = end + 2;
             self.bulk = None;
             self.remaining -= 1;
@@ -258,9 +252,26 @@ impl RequestParser {
             return Err(ProtocolError::InlineTooBig);
         }
         let line = if end > 0 && frame[end - 1] == b'\r' { &mut frame[..end - 1] } else { &mut frame[..end] };
-        self.args.clear();
+        self.args.truncate(self.kept);
         split_words(line, &mut self.args)?;
         Ok(self.complete(end + 1))
+    }
+}
+
+/// The length in `$length CRLF`, if it has one to four digits, and where the bytes begin.
+#[inline]
+fn short_bulk_header(line: &[u8]) -> Option<(usize, usize)> {
+    let value = |digits: &[u8]| digits.iter().fold(0, |value, digit| value * 10 + usize::from(digit - b'0'));
+    match line {
+        [b'$', a @ b'0'..=b'9', b'\r', b'\n', ..] => Some((value(&[*a]), 4)),
+        [b'$', a @ b'1'..=b'9', b @ b'0'..=b'9', b'\r', b'\n', ..] => Some((value(&[*a, *b]), 5)),
+        [b'$', a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', b'\r', b'\n', ..] => {
+            Some((value(&[*a, *b, *c]), 6))
+        }
+        [b'$', a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', d @ b'0'..=b'9', b'\r', b'\n', ..] => {
+            Some((value(&[*a, *b, *c, *d]), 7))
+        }
+        _ => None,
     }
 }
 
@@ -314,83 +325,6 @@ fn number(frame: &[u8], from: usize, wrong: ProtocolError) -> Result<Option<(i64
         None => Ok(None),
         Some(b'\n') => Ok(Some((if negative { -value } else { value }, at + 2))),
         Some(_) => Err(ProtocolError::ExpectedLineEnd),
-    }
-}
-
-/// Splits an inline command into words and removes quotation marks and escapes in place, as `redis-cli` writes them:
-/// `"…"` with `\n \r \t \b \a \xHH` and `\"`, `'…'` with `\'`. A word never grows by that, so it fits where it was.
-fn split_words(line: &mut [u8], words: &mut Vec<ArgRange>) -> Result<(), ProtocolError> {
-    let (mut read, mut write) = (0, 0);
-    loop {
-        while line.get(read).is_some_and(|&byte| is_space(byte)) {
-            read += 1;
-        }
-        if read == line.len() {
-            return Ok(());
-        }
-        let start = write;
-        while let Some(&byte) = line.get(read) {
-            match byte {
-                _ if is_space(byte) => break,
-                b'"' | b'\'' => (read, write) = unquote(line, read, write)?,
-                other => {
-                    line[write] = other;
-                    (read, write) = (read + 1, write + 1);
-                }
-            }
-        }
-        words.push(ArgRange { start: start as u32, end: write as u32 });
-    }
-}
-
-/// Copies the quotation at `read` to `write`. The closing mark must end the word.
-fn unquote(line: &mut [u8], read: usize, mut write: usize) -> Result<(usize, usize), ProtocolError> {
-    let mark = line[read];
-    let mut read = read + 1;
-    loop {
-        let rest = &line[read..];
-        let (byte, used) = match rest {
-            [] => return Err(ProtocolError::UnbalancedQuotes),
-            [byte, next @ ..] if *byte == mark => {
-                if next.first().is_some_and(|&byte| !is_space(byte)) {
-                    return Err(ProtocolError::UnbalancedQuotes);
-                }
-                return Ok((read + 1, write));
-            }
-            [b'\\', b'\'', ..] if mark == b'\'' => (b'\'', 2),
-            [b'\\', b'x', high, low, ..]
-                if mark == b'"' && high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
-            {
-                (hex(*high) << 4 | hex(*low), 4)
-            }
-            [b'\\', escaped, ..] if mark == b'"' => (unescape(*escaped), 2),
-            [byte, ..] => (*byte, 1),
-        };
-        line[write] = byte;
-        (read, write) = (read + used, write + 1);
-    }
-}
-
-const fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c | 0)
-}
-
-const fn unescape(byte: u8) -> u8 {
-    match byte {
-        b'n' => b'\n',
-        b'r' => b'\r',
-        b't' => b'\t',
-        b'b' => 0x08,
-        b'a' => 0x07,
-        other => other,
-    }
-}
-
-const fn hex(digit: u8) -> u8 {
-    match digit {
-        b'0'..=b'9' => digit - b'0',
-        b'a'..=b'f' => digit - b'a' + 10,
-        _ => digit - b'A' + 10,
     }
 }
 
@@ -494,8 +428,59 @@ mod tests {
         assert!(parser.is_midway());
     }
 
+    #[test]
+    fn kept_requests_stay_while_others_are_read() {
+        let mut frame = b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n*1\r\n$4\r\nPING\r\n*2\r\n$3\r\nGET\r\n$1".to_vec();
+        let (first, second) = (20, 14);
+        let mut parser = RequestParser::new();
+        assert_eq!(parser.parse(&mut frame, &LIMITS), Ok(Progress::Complete { consumed: first }));
+        let get = parser.keep();
+        let done = parser.parse(&mut frame[first..], &LIMITS);
+        assert_eq!(done, Ok(Progress::Complete { consumed: second }));
+        let ping = parser.keep();
+        let begun = first + second;
+        assert!(matches!(parser.parse(&mut frame[begun..], &LIMITS), Ok(Progress::Incomplete { .. })));
+        let text = |words: &[ArgRange], from: usize| -> Vec<Vec<u8>> {
+            words.iter().map(|word| word.of(&frame[from..]).to_vec()).collect()
+        };
+        assert_eq!(text(parser.kept(get), 0), [&b"GET"[..], b"a"]);
+        assert_eq!(text(parser.kept(ping), first), [b"PING"]);
+        parser.drop_kept();
+        frame.drain(..begun);
+        frame.extend(b"\r\nb\r\n");
+        let consumed = frame.len();
+        assert_eq!(parser.parse(&mut frame, &LIMITS), Ok(Progress::Complete { consumed }));
+        assert_eq!(
+            parser.arguments().iter().map(|word| word.of(&frame)).collect::<Vec<_>>(),
+            [&b"GET"[..], b"b"]
+        );
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(512))]
+
+        /// The short way reads nothing that the plain way reads differently.
+        #[test]
+        fn the_short_way_agrees_with_the_plain_one(
+            args in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..120), 1..12),
+            at in any::<prop::sample::Index>(),
+            byte in prop_oneof![Just(b'*'), Just(b'$'), Just(b'\r'), Just(b'\n'), Just(b'0'), any::<u8>()],
+            changed in any::<bool>(),
+        ) {
+            let mut bytes = encode(&args);
+            if changed {
+                let place = at.index(bytes.len());
+                bytes[place] = byte;
+            }
+            let limits = Limits { bulk_bytes_max: 100, arguments_max: 8, frame_bytes_max: 500, ..LIMITS };
+            let mut short = RequestParser::new();
+            if let Some(consumed) = short.short(&bytes, &limits) {
+                let mut plain = RequestParser::new();
+                prop_assert_eq!(plain.header(&bytes, &limits), Ok(Some(())));
+                prop_assert_eq!(plain.elements(&bytes, &limits), Ok(Progress::Complete { consumed }));
+                prop_assert_eq!(short.arguments(), plain.arguments());
+            }
+        }
 
         /// However the bytes are cut, the same requests come out, and the reference reads the same words.
         #[test]

@@ -157,7 +157,8 @@ impl Driver {
     }
 
     fn admit<'r>(&mut self, frame: &'r [u8], words: &'r [ArgRange]) -> Result<Request<'r>, CommandError> {
-        let row = self.shared.commands().resolve(frame, words)?;
+        let found = words.first().and_then(|name| self.shared.commands().find(name.of(frame)));
+        let row = self.shared.commands().resolve(found, frame, words)?;
         let request = Request::new(row, frame, words);
         let queued = self.session.transaction.queue.as_ref();
         if queued.is_some() && request.spec.flags.has(Flags::NO_MULTI) {

@@ -3,10 +3,8 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
-use std::task::{Poll, ready};
+use std::rc::Rc;
 
-use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 
 use super::super::batch::Step;
@@ -25,7 +23,7 @@ impl Connection {
                 step = self.run_input();
                 self.send().await?;
             }
-            if !matches!(step, Step::Read { .. }) || self.card.is_killed() {
+            if !matches!(step, Step::Read { .. }) || self.link.card.is_killed() {
                 break;
             }
         }
@@ -36,21 +34,16 @@ impl Connection {
     /// socket that is closed with unread bytes is reset, and the client could lose its last replies.
     pub(super) async fn close(&mut self) -> io::Result<()> {
         self.send().await?;
-        AsyncWriteExt::shutdown(&mut self.stream).await?;
+        self.link.shut()?;
         let _ = timeout(LINGER_TIME, self.drop_input()).await;
         Ok(())
     }
 
     /// Reads until the client has closed its side, or sends nothing for a moment.
-    async fn drop_input(&mut self) {
-        let worker = std::rc::Rc::clone(&self.worker);
+    async fn drop_input(&self) {
+        let (worker, link) = (Rc::clone(&self.worker), &self.link);
         loop {
-            let read = poll_fn(|cx| {
-                let mut scratch = worker.scratch.borrow_mut();
-                let mut buffer = ReadBuf::new(&mut scratch);
-                ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
-                Poll::Ready(io::Result::Ok(buffer.filled().len()))
-            });
+            let read = poll_fn(|cx| link.poll_read(cx, &mut worker.scratch.borrow_mut()));
             let Ok(Ok(1..)) = timeout(LAST_READ_TIME, read).await else { return };
         }
     }

@@ -1,14 +1,8 @@
-//! Replies on their way to one client: sent as far as it takes them, kept as far as it does not.
-
-use std::io;
-
-use tokio::net::TcpStream;
-
-use crate::limits::READ_BYTES;
+//! Replies that one client does not take at once: kept until it does.
 
 /// Replies that the client has not taken yet.
 #[derive(Debug, Default)]
-pub(super) struct Outbox {
+pub(in crate::server) struct Outbox {
     replies: Vec<u8>,
     /// Bytes of them that are sent.
     sent: usize,
@@ -19,7 +13,7 @@ impl Outbox {
         self.replies.len() - self.sent
     }
 
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(in crate::server) const fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
@@ -27,36 +21,34 @@ impl Outbox {
         self.replies.capacity()
     }
 
-    /// Adds replies and leaves none: large ones change hands, small ones are copied.
-    pub(super) fn keep(&mut self, replies: &mut Vec<u8>) {
-        if self.is_empty() && replies.len() >= READ_BYTES {
-            std::mem::swap(&mut self.replies, replies);
-            self.sent = 0;
-        } else {
-            self.replies.extend_from_slice(replies);
+    /// What is to be sent next.
+    pub(super) fn waiting(&self) -> &[u8] {
+        &self.replies[self.sent..]
+    }
+
+    /// Notes that so many bytes more are sent. An empty outbox keeps no memory.
+    pub(super) fn note_sent(&mut self, bytes: usize) {
+        self.sent += bytes;
+        if self.is_empty() {
+            *self = Self::default();
         }
-        replies.clear();
+    }
+
+    /// Adds replies.
+    pub(in crate::server) fn keep(&mut self, replies: &[u8]) {
+        self.replies.extend_from_slice(replies);
+    }
+
+    /// Takes over a buffer of which so many bytes are done with; for large replies, which are not copied. Only for an
+    /// empty outbox.
+    pub(in crate::server) fn take_over(&mut self, replies: &mut Vec<u8>, sent: usize) {
+        debug_assert!(self.is_empty());
+        std::mem::swap(&mut self.replies, replies);
+        self.sent = sent;
     }
 
     /// Adds what `write` writes.
     pub(super) fn add(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         write(&mut self.replies);
-    }
-
-    /// Sends until the socket takes no more; how many bytes it took. An empty outbox keeps no memory.
-    pub(super) fn write_to(&mut self, stream: &TcpStream) -> io::Result<usize> {
-        let before = self.sent;
-        while !self.is_empty() {
-            match stream.try_write(&self.replies[self.sent..]) {
-                Ok(written) => self.sent += written,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) => return Err(error),
-            }
-        }
-        let sent = self.sent - before;
-        if self.is_empty() {
-            *self = Self::default();
-        }
-        Ok(sent)
     }
 }
