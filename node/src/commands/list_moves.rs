@@ -192,6 +192,18 @@ mod tests {
     }
 
     #[test]
+    fn keys_that_are_counted_are_described_as_such() {
+        let mut bench = Bench::new();
+        let described = bench.run("command info lmpop");
+        assert!(described.contains("|*2|+write|+movablekeys|:0|:0|:0|"), "{described}");
+        let found =
+            "|$9|find_keys|*4|$4|type|$6|keynum|$4|spec|*6|$9|keynumidx|:0|$8|firstkey|:1|$7|keystep|:1|";
+        assert!(described.contains(found), "{described}");
+        let documented = bench.run("command docs lmpop");
+        assert!(documented.contains("$4|name|$3|key|$4|type|$3|key|"), "{documented}");
+    }
+
+    #[test]
     fn an_element_moves_only_where_there_is_room() {
         let mut bench = Bench::new();
         bench.store.set_eviction(Eviction::named("none").unwrap());

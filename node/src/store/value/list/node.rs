@@ -4,6 +4,8 @@
 //! Layout of an entry: length, bytes, and the size of both together. Numbers have 7 bits a byte, low first, the highest bit
 //! set where more follow; the size at the end is written backwards, so that it is read from the end.
 
+use std::ops::Range;
+
 use crate::store::value::heap_bytes;
 
 /// The entries.
@@ -148,11 +150,12 @@ impl Node {
         }
     }
 
-    /// Makes room for so many bytes more, and for an eighth on top, since who adds one entry adds others.
+    /// Makes room for so many bytes more. A node that is growing large gets an eighth on top, since who adds one entry adds
+    /// others; there are many small ones, and they are cheap to move.
     fn reserve(&mut self, more: usize) {
         let needed = self.bytes.len() + more;
         if needed > self.bytes.capacity() {
-            let spare = if needed > SPARE_NODE_BYTES_MAX { 0 } else { needed / 8 };
+            let spare = if SPARE_NODE_BYTES.contains(&needed) { needed / 8 } else { 0 };
             // Up to what the allocator takes for it anyway.
             let room = (needed + spare + 8).next_multiple_of(16) - 8;
             self.bytes.reserve_exact(room - self.bytes.len());
@@ -265,8 +268,8 @@ const fn number_bytes(number: usize) -> usize {
     }
 }
 
-/// Nodes up to this size keep room to spare while they grow; above it there is a single value in most.
-const SPARE_NODE_BYTES_MAX: usize = 16 << 10;
+/// Size of nodes that keep room to spare while they grow. Beyond it there is a single value in most.
+const SPARE_NODE_BYTES: Range<usize> = 512..16 << 10;
 
 #[cfg(test)]
 mod tests {
