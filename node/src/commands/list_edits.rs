@@ -120,7 +120,7 @@ fn ltrim(cx: &mut WriteCx<'_, '_>, mut args: Args<'_>, out: &mut Out<'_>) -> Out
 
 #[cfg(test)]
 mod tests {
-    use crate::commands::testing::Bench;
+    use crate::commands::testing::{Bench, Replica};
 
     #[test]
     fn elements_are_changed_in_place() {
@@ -149,5 +149,32 @@ mod tests {
             ("ltrim l 4 9", "+OK|"),
             ("exists l", ":0|"),
         ]);
+    }
+
+    #[test]
+    fn a_copy_that_lacks_the_list_stays_without_it() {
+        let mut bench = Bench::new();
+        bench.effects.1 = Some(Replica::new(bench.now));
+        bench.run("rpush l a b c b");
+        let evicted = bench.effects.0.len();
+        let replica = bench.effects.1.take().unwrap();
+        // What a copy evicts it does not tell; here it never had the key.
+        bench.effects.1 = Some(Replica::new(bench.now));
+        for line in ["rpush l d", "lpop l", "lset l 0 x", "linsert l before x y", "lrem l 0 b", "ltrim l 0 1"]
+        {
+            bench.run(line);
+        }
+        assert_eq!(bench.effects.0.len(), evicted + 6);
+        assert!(bench.effects.1.as_ref().unwrap().store.contents(bench.now).is_empty());
+        bench.run("del l");
+        bench.run("rpush l new");
+        // A list that begins replaces what a copy still holds.
+        for copy in [bench.effects.1.take().unwrap(), replica] {
+            bench.effects.1 = Some(copy);
+            bench.run("del l");
+            bench.run("rpush l new");
+            let copy = bench.effects.1.take().unwrap();
+            assert_eq!(copy.store.contents(bench.now), bench.store.contents(bench.now));
+        }
     }
 }
