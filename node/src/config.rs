@@ -53,6 +53,8 @@ pub struct Config {
     pub hash_entries_max: usize,
     /// Bytes of a field or value in a compact hash.
     pub hash_value_bytes_max: usize,
+    /// Size of a block of a list, as `list-max-listpack-size` says it.
+    pub list_block_size: i64,
     /// Seconds that a node takes at most to finish what is in flight when it is told to stop.
     pub shutdown_seconds_max: u64,
     /// Which messages are logged.

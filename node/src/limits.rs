@@ -102,6 +102,9 @@ pub const SLOW_WORDS_MAX: usize = 32;
 /// Bytes of a slow command's word that are kept.
 pub const SLOW_WORD_BYTES_MAX: usize = 128;
 
+/// Requests at hand from which on their items are fetched together.
+pub const LOOK_AHEAD_MIN: usize = 2;
+
 /// Milliseconds from one sweep through the store to the next: about as long a key's memory outlasts its deadline.
 pub const SWEEP_ROUND_MS: u64 = 100;
 

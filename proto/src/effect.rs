@@ -10,6 +10,15 @@ use crate::time::Deadline;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Namespace(pub u32);
 
+/// An end of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Where the first element is.
+    Left,
+    /// Where the last element is.
+    Right,
+}
+
 /// One change to one partition. The bytes are borrowed from the request or the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect<'a> {
@@ -68,6 +77,55 @@ pub enum Effect<'a> {
         /// The other namespace.
         with: Namespace,
     },
+    /// The list has this element more, at one end.
+    ListPush {
+        /// The client's key.
+        key: &'a [u8],
+        /// The end.
+        side: Side,
+        /// The element.
+        value: &'a [u8],
+        /// The list began with this element: whatever a copy holds under the key is replaced.
+        created: bool,
+    },
+    /// So many elements are gone from one end of the list; a list without elements is gone too.
+    ListPop {
+        /// The client's key.
+        key: &'a [u8],
+        /// The end.
+        side: Side,
+        /// How many.
+        count: u64,
+    },
+    /// The element at this index from the left, 0 being the first, is this one now.
+    ListSet {
+        /// The client's key.
+        key: &'a [u8],
+        /// The index.
+        index: u64,
+        /// The element.
+        value: &'a [u8],
+    },
+    /// The list has this element more, before the one that was at this index from the left.
+    ListInsert {
+        /// The client's key.
+        key: &'a [u8],
+        /// The index.
+        index: u64,
+        /// The element.
+        value: &'a [u8],
+    },
+    /// So many elements equal to this one are gone, those nearest to one end; a list without elements is gone too.
+    ListRemove {
+        /// The client's key.
+        key: &'a [u8],
+        /// The end from which they were counted.
+        side: Side,
+        /// The element.
+        value: &'a [u8],
+        /// How many.
+        count: u64,
+    },
 }
 
 impl<'a> Effect<'a> {
@@ -83,6 +141,11 @@ impl<'a> Effect<'a> {
             Self::HashDelete { .. } => 6,
             Self::Flush => 7,
             Self::Swap { .. } => 8,
+            Self::ListPush { .. } => 9,
+            Self::ListPop { .. } => 10,
+            Self::ListSet { .. } => 11,
+            Self::ListInsert { .. } => 12,
+            Self::ListRemove { .. } => 13,
         }
     }
 
@@ -95,7 +158,12 @@ impl<'a> Effect<'a> {
             | Self::Deadline { key, .. }
             | Self::Patch { key, .. }
             | Self::HashSet { key, .. }
-            | Self::HashDelete { key, .. } => Some(key),
+            | Self::HashDelete { key, .. }
+            | Self::ListPush { key, .. }
+            | Self::ListPop { key, .. }
+            | Self::ListSet { key, .. }
+            | Self::ListInsert { key, .. }
+            | Self::ListRemove { key, .. } => Some(key),
             Self::Flush | Self::Swap { .. } => None,
         }
     }
@@ -134,7 +202,12 @@ mod tests {
             Effect::HashDelete { key, field: b"f" },
             Effect::Flush,
             Effect::Swap { with: Namespace(1) },
+            Effect::ListPush { key, side: Side::Left, value: b"v", created: true },
+            Effect::ListPop { key, side: Side::Right, count: 1 },
+            Effect::ListSet { key, index: 0, value: b"v" },
+            Effect::ListInsert { key, index: 0, value: b"v" },
+            Effect::ListRemove { key, side: Side::Left, value: b"v", count: 1 },
         ];
-        assert_eq!(effects.map(|effect| effect.number()), [1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(effects.map(|effect| effect.number()), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]);
     }
 }

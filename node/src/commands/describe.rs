@@ -46,6 +46,7 @@ pub(super) fn categories(spec: &Spec) -> Vec<&'static str> {
     add(spec.writes(), "@write");
     add(spec.group == Group::String, "@string");
     add(spec.group == Group::Hash, "@hash");
+    add(spec.group == Group::List, "@list");
     add(admin, "@admin");
     add(spec.flags.has(Flags::FAST), "@fast");
     add(!spec.flags.has(Flags::FAST), "@slow");
@@ -107,6 +108,7 @@ fn flags(spec: &Spec) -> Vec<&'static str> {
     let way_out = spec.group == Group::Transactions && !matches!(spec.run, Run::Exec);
     add(way_out || spec.flags.has(Flags::NO_AUTH), "allow_busy");
     add(spec.flags.has(Flags::NO_MULTI), "no_multi");
+    add(matches!(spec.keys, Keys::Counted(_)), "movablekeys");
     flags
 }
 
@@ -115,28 +117,26 @@ fn key_specifications(spec: &Spec, out: &mut Out<'_>) {
         Keys::None | Keys::Every => out.set(0),
         Keys::At(first) => {
             out.set(1);
-            key_specification(spec, Range { first, last: 0, step: 1 }, out);
+            key_specification(spec, first, |out| key_range(0, 1, out), out);
         }
         Keys::From { first, step } => {
             out.set(1);
-            key_specification(spec, Range { first, last: -1, step }, out);
+            key_specification(spec, first, |out| key_range(-1, step, out), out);
         }
         Keys::Pair { first } => {
             out.set(2);
-            key_specification(spec, Range { first, last: 0, step: 1 }, out);
-            key_specification(spec, Range { first: first + 1, last: 0, step: 1 }, out);
+            key_specification(spec, first, |out| key_range(0, 1, out), out);
+            key_specification(spec, first + 1, |out| key_range(0, 1, out), out);
+        }
+        Keys::Counted(at) => {
+            out.set(1);
+            key_specification(spec, at, counted_keys, out);
         }
     }
 }
 
-/// Keys from `first`; `last` counts from there, or from the end if it is negative.
-struct Range {
-    first: usize,
-    last: i64,
-    step: usize,
-}
-
-fn key_specification(spec: &Spec, range: Range, out: &mut Out<'_>) {
+/// Where the keys are looked for from, and `find`, which writes how they are found there.
+fn key_specification(spec: &Spec, begin: usize, find: impl FnOnce(&mut Out<'_>), out: &mut Out<'_>) {
     out.map(3);
     out.bulk(b"flags");
     statuses(access(spec), out);
@@ -147,17 +147,35 @@ fn key_specification(spec: &Spec, range: Range, out: &mut Out<'_>) {
     out.bulk(b"spec");
     out.map(1);
     out.bulk(b"index");
-    out.count(range.first);
+    out.count(begin);
     out.bulk(b"find_keys");
     out.map(2);
     out.bulk(b"type");
+    find(out);
+}
+
+/// Every `step`-th word up to `last`, which counts from the beginning, or from the end if it is negative.
+fn key_range(last: i64, step: usize, out: &mut Out<'_>) {
     out.bulk(b"range");
     out.bulk(b"spec");
     out.map(3);
     out.bulk(b"lastkey");
-    out.integer(range.last);
+    out.integer(last);
     out.bulk(b"keystep");
-    out.count(range.step);
+    out.count(step);
     out.bulk(b"limit");
     out.integer(0);
+}
+
+/// As many words as the first one says.
+fn counted_keys(out: &mut Out<'_>) {
+    out.bulk(b"keynum");
+    out.bulk(b"spec");
+    out.map(3);
+    out.bulk(b"keynumidx");
+    out.integer(0);
+    out.bulk(b"firstkey");
+    out.integer(1);
+    out.bulk(b"keystep");
+    out.integer(1);
 }

@@ -27,6 +27,10 @@ mod keys;
 mod latency;
 mod lcs;
 mod lifetimes;
+mod list_edits;
+mod list_moves;
+mod list_search;
+mod lists;
 mod lolwut;
 mod memory;
 mod object;
@@ -42,6 +46,8 @@ mod transactions;
 
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod model_lists;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
@@ -70,6 +76,10 @@ pub fn table() -> table::Commands {
         hashes::ROWS,
         hash_counters::ROWS,
         hash_random::ROWS,
+        lists::ROWS,
+        list_edits::ROWS,
+        list_search::ROWS,
+        list_moves::ROWS,
         transactions::ROWS,
     ])
 }

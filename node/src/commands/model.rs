@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use larder_proto::time::{Deadline, Millis};
 use proptest::prelude::*;
 
+use super::model_lists::{ListStep, list_step};
 use crate::store::{Contents, Plain};
 
 /// Something that happens.
@@ -25,6 +26,7 @@ pub(super) enum Step {
     HSet { key: String, field: String, value: String },
     HDel { key: String, field: String },
     HIncrBy { key: String, field: String, amount: i64 },
+    List(ListStep),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -79,6 +81,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (key(), 0..2_usize).prop_map(|(key, database)| Step::Move { key, database }),
         4 => (key(), field(), value()).prop_map(|(key, field, value)| Step::HSet { key, field, value }),
         2 => (key(), field()).prop_map(|(key, field)| Step::HDel { key, field }),
+        12 => list_step().prop_map(Step::List),
         1 => (key(), field(), -9..9_i64).prop_map(|(key, field, amount)| Step::HIncrBy { key, field, amount }),
     ]
 }
@@ -110,6 +113,7 @@ impl Step {
             Self::HSet { key, field, value } => format!("hset {key} {field} {value}"),
             Self::HDel { key, field } => format!("hdel {key} {field}"),
             Self::HIncrBy { key, field, amount } => format!("hincrby {key} {field} {amount}"),
+            Self::List(step) => step.line(),
         })
     }
 }
@@ -121,7 +125,7 @@ pub(super) struct Model {
     pub(super) database: usize,
 }
 
-type Reply = Result<String, String>;
+pub(super) type Reply = Result<String, String>;
 
 impl Model {
     /// The reply that the step should get; empty for what is no command.
@@ -175,6 +179,7 @@ impl Model {
                 Ok(format!(":{}|", i32::from(removed)))
             }
             Step::HIncrBy { key, field, amount } => self.hincrby(&key, field, amount),
+            Step::List(step) => self.list_step(step),
         }
     }
 
@@ -268,7 +273,7 @@ impl Model {
         Ok(format!(":{}|", number + amount))
     }
 
-    fn at(&self, key: &str) -> (usize, Vec<u8>) {
+    pub(super) fn at(&self, key: &str) -> (usize, Vec<u8>) {
         (self.database, key.as_bytes().to_vec())
     }
 
@@ -276,7 +281,7 @@ impl Model {
         match self.contents.get(&self.at(key)) {
             None => Ok(None),
             Some((Plain::String(text), _)) => Ok(Some(String::from_utf8_lossy(text).into_owned())),
-            Some((Plain::Hash(_), _)) => Err(WRONG_TYPE.into()),
+            Some(_) => Err(WRONG_TYPE.into()),
         }
     }
 
@@ -285,7 +290,7 @@ impl Model {
         let empty = || (Plain::Hash(BTreeMap::new()), Deadline::NEVER);
         match self.contents.entry((self.database, key.as_bytes().to_vec())).or_insert_with(empty) {
             (Plain::Hash(hash), _) => Ok(hash),
-            (Plain::String(_), _) => Err(WRONG_TYPE.into()),
+            _ => Err(WRONG_TYPE.into()),
         }
     }
 
@@ -296,7 +301,7 @@ impl Model {
     }
 }
 
-const WRONG_TYPE: &str = "WRONGTYPE Operation against a key holding the wrong kind of value";
+pub(super) const WRONG_TYPE: &str = "WRONGTYPE Operation against a key holding the wrong kind of value";
 
 fn canonical(text: &str) -> Option<i64> {
     text.parse().ok().filter(|number: &i64| number.to_string() == text)

@@ -64,7 +64,8 @@ impl<'r> Request<'r> {
     /// The keys that the row names.
     pub fn keys(&self) -> impl Iterator<Item = &'r [u8]> {
         let (frame, words) = (self.frame, self.words);
-        self.spec.keys.positions(words.len()).map(move |at| words[at].of(frame))
+        let word = |at: usize| words.get(at).map(|word| word.of(frame));
+        self.spec.keys.positions(words.len(), word).map(move |at| words[at].of(frame))
     }
 
     #[inline]
@@ -73,7 +74,7 @@ impl<'r> Request<'r> {
             Keys::None => PartitionSet::none(),
             Keys::At(position) => PartitionSet::of(self.words[position].of(self.frame)),
             Keys::Every => PartitionSet::all(),
-            Keys::From { .. } | Keys::Pair { .. } => PartitionSet::of_all(self.keys()),
+            Keys::From { .. } | Keys::Pair { .. } | Keys::Counted(_) => PartitionSet::of_all(self.keys()),
         }
     }
 }
@@ -127,7 +128,13 @@ impl Performer<'_> {
         access: Access,
         out: &mut Out<'_>,
     ) -> Outcome {
-        let mut keyspace = self.store.lock(&request.partitions(), access, session.database, self.now);
+        let mut keyspace = match request.spec.keys {
+            Keys::At(position) => {
+                let key = request.words[position].of(request.frame);
+                self.store.lock_one(key, access, session.database, self.now)
+            }
+            _ => self.store.lock(&request.partitions(), access, session.database, self.now),
+        };
         let outcome = self.run_held(request, session, &mut keyspace, out);
         self.count(&keyspace);
         outcome

@@ -6,6 +6,7 @@ use larder_proto::resp::Out;
 use super::args::Args;
 use super::context::{ReadCx, SessionCx, WalkCx, WriteCx};
 use super::error::CommandError;
+use super::number::parse_integer;
 
 /// What a handler returns. An error takes the place of whatever was written to the reply.
 pub type Outcome = Result<(), CommandError>;
@@ -78,6 +79,8 @@ pub enum Keys {
         /// Position of the first key.
         first: usize,
     },
+    /// As many words as the word at this position says, right behind it; none if it says no number, or too large a one.
+    Counted(usize),
     /// Every key there is: all partitions are locked.
     Every,
 }
@@ -91,6 +94,8 @@ pub enum Group {
     String,
     /// Hashes.
     Hash,
+    /// Lists.
+    List,
     /// The connection.
     Connection,
     /// The node.
@@ -169,13 +174,23 @@ impl Arity {
 }
 
 impl Keys {
-    /// The positions of the keys in a command of so many words.
-    pub fn positions(self, words: usize) -> impl Iterator<Item = usize> {
+    /// The positions of the keys in a command of so many words, of which `word` gives one.
+    #[inline]
+    pub fn positions<'w>(
+        self,
+        words: usize,
+        word: impl FnOnce(usize) -> Option<&'w [u8]>,
+    ) -> impl Iterator<Item = usize> {
         let (first, end, step) = match self {
             Self::None | Self::Every => (0, 0, 1),
             Self::At(position) => (position, position + 1, 1),
             Self::From { first, step } => (first, words, step),
             Self::Pair { first } => (first, first + 2, 1),
+            Self::Counted(at) => {
+                let count = word(at).and_then(parse_integer).and_then(|count| usize::try_from(count).ok());
+                let count = count.filter(|count| *count < words - at.min(words)).unwrap_or(0);
+                (at + 1, at + 1 + count, 1)
+            }
         };
         (first..end.min(words)).step_by(step)
     }
@@ -184,7 +199,7 @@ impl Keys {
     #[must_use]
     pub const fn triple(self) -> (i64, i64, i64) {
         match self {
-            Self::None | Self::Every => (0, 0, 0),
+            Self::None | Self::Every | Self::Counted(_) => (0, 0, 0),
             Self::At(position) => (position as i64, position as i64, 1),
             Self::From { first, step } => (first as i64, -1, step as i64),
             Self::Pair { first } => (first as i64, first as i64 + 1, 1),
@@ -238,6 +253,7 @@ pub const fn check(rows: &[Spec]) {
                 assert!(first < words && step > 0, "the first key lies beyond the words")
             }
             Keys::Pair { first } => assert!(first + 1 < words, "the second key lies beyond the words"),
+            Keys::Counted(at) => assert!(at + 1 < words, "the first key lies beyond the words"),
             Keys::None | Keys::Every => {}
         }
         if let Run::Read(_) | Run::Write(_) = spec.run {

@@ -14,7 +14,8 @@ use super::session::{QueuedCommand, Session};
 use super::spec::Flags;
 use super::table::{CommandId, Commands};
 use crate::store::{
-    Access, Database, Eviction, HashLimits, Lookups, PartitionSet, Store, StoreSettings, Writer,
+    Access, CollectionLimits, Database, Eviction, HashLimits, ListLimits, Lookups, PartitionSet, Store,
+    StoreSettings, Writer,
 };
 
 /// A store and one connection, driven by words.
@@ -63,7 +64,11 @@ impl Replica {
 const SETTINGS: StoreSettings = StoreSettings {
     memory_bytes_max: 64 << 20,
     eviction: Eviction::SEGMENT_MERGE,
-    hash_limits: HashLimits { entries_max: 512, value_bytes_max: 64 },
+    // Nodes of lists are small, so that short lists have many.
+    collection_limits: CollectionLimits {
+        hash: HashLimits { entries_max: 512, value_bytes_max: 64 },
+        list: ListLimits { bytes_max: 64, entries_max: 4 },
+    },
 };
 
 impl Bench {

@@ -116,6 +116,7 @@ impl Config {
             slow_entries_max: 0,
             hash_entries_max: 0,
             hash_value_bytes_max: 0,
+            list_block_size: 0,
             shutdown_seconds_max: 0,
             log: String::new(),
         }

@@ -9,8 +9,12 @@ use larder_proto::time::Millis;
 
 use super::dispatch::{Dispatch, Next};
 use crate::commands::session::Session;
+use crate::commands::spec::Keys;
 use crate::commands::table::CommandId;
-use crate::limits::{COMMANDS_PER_TURN, READ_AHEAD_MAX, REPLY_BYTES_SOFT_MAX, guest_limits, request_limits};
+use crate::limits::{
+    COMMANDS_PER_TURN, LOOK_AHEAD_MIN, READ_AHEAD_MAX, REPLY_BYTES_SOFT_MAX, guest_limits, request_limits,
+};
+use crate::store::{Database, Hint};
 
 /// What the connection does after a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +39,8 @@ pub(super) struct Reader {
     /// Requests that are read and not carried out yet. Between two calls at most one: an inline command that waits for
     /// a pause to end. It is not read again, since its words were unquoted in place.
     ahead: Vec<Ahead>,
+    /// What is being fetched for them.
+    hints: Vec<Hint>,
 }
 
 /// A request that was read.
@@ -89,6 +95,7 @@ impl Reader {
                 false => Stop::Enough,
             };
             turns -= self.ahead.len().min(turns);
+            self.look_ahead(dispatch, session.database, input);
             if let Some(step) = self.carry_out(dispatch, session, (input, &mut consumed), (replies, space)) {
                 return (consumed, step);
             }
@@ -138,6 +145,27 @@ impl Reader {
             }
         }
         Stop::Enough
+    }
+
+    /// Lets the items of several requests be fetched from memory at the same time: first the lines of the table, then
+    /// what they point to. What is fetched for nothing does no harm.
+    #[inline]
+    fn look_ahead(&mut self, dispatch: &Dispatch<'_>, database: Database, input: &[u8]) {
+        if self.ahead.len() < LOOK_AHEAD_MIN {
+            return;
+        }
+        let store = &*dispatch.shared.store;
+        for Ahead { from, length, words, command, .. } in &self.ahead {
+            let Some(row) = command.and_then(|id| dispatch.shared.commands.rows().get(usize::from(id)))
+            else {
+                continue;
+            };
+            let Keys::At(position) = row.spec.keys else { continue };
+            if let Some(word) = self.parser.kept(words.clone()).get(position) {
+                self.hints.extend(store.hint(database, word.of(&input[*from..*from + *length])));
+            }
+        }
+        self.hints.drain(..).for_each(|hint| store.hint_item(&hint));
     }
 
     /// Carries out what was read ahead, and lets go of it. `Some` if something else comes next than to read on; then what

@@ -103,7 +103,10 @@ mod tests {
     use tokio::task::yield_now;
 
     use super::*;
-    use crate::store::{Access, Database, Eviction, HashLimits, PartitionSet, StoreSettings, Writer};
+    use crate::store::{
+        Access, CollectionLimits, Database, Eviction, HashLimits, ListLimits, PartitionSet, StoreSettings,
+        Writer,
+    };
 
     struct Nowhere;
 
@@ -137,7 +140,10 @@ mod tests {
         let store = Store::new(&StoreSettings {
             memory_bytes_max: 64 << 20,
             eviction: Eviction::SEGMENT_MERGE,
-            hash_limits: HashLimits { entries_max: 512, value_bytes_max: 64 },
+            collection_limits: CollectionLimits {
+                hash: HashLimits { entries_max: 512, value_bytes_max: 64 },
+                list: ListLimits::of_setting(-2),
+            },
         })
         .unwrap();
         for key in (0..KEYS).map(|number| format!("{{t}}{number}")) {

@@ -3,9 +3,9 @@
 //! Each node evicts and expires for itself, so a copy may lack a key that its owner has. An effect that creates a key
 //! therefore replaces whatever the copy holds, and a relative effect on a key that the copy lacks is dropped.
 
-use larder_proto::effect::{Effect, Namespace};
+use larder_proto::effect::{Effect, Namespace, Side};
 
-use super::value::Value;
+use super::value::{Collection, Hash, List};
 use super::view::ValueRef;
 use super::writer::Writer;
 
@@ -25,13 +25,18 @@ impl Writer<'_, '_> {
                 if created {
                     self.delete(key);
                 }
-                if created || self.holds_hash(key) {
+                if created || self.holds::<Hash>(key) {
                     let _ = self.hash_set(key, field, value);
                 }
             }
             Effect::HashDelete { key, field } => {
                 let _ = self.hash_remove(key, field);
             }
+            Effect::ListPush { .. }
+            | Effect::ListPop { .. }
+            | Effect::ListSet { .. }
+            | Effect::ListInsert { .. }
+            | Effect::ListRemove { .. } => self.apply_to_list(effect),
             Effect::Flush => self.flush(self.database()),
             Effect::Swap { with } => self.apply_swap(with),
         }
@@ -50,7 +55,41 @@ impl Writer<'_, '_> {
         }
     }
 
-    fn holds_hash(&self, key: &[u8]) -> bool {
-        matches!(self.peek(key).map(|item| item.value), Some(ValueRef::Collection(Value::Hash(_))))
+    /// Changes a list; one that the copy lacks, or holds as another type, stays so.
+    fn apply_to_list(&mut self, effect: &Effect<'_>) {
+        match *effect {
+            Effect::ListPush { key, side, value, created } => self.apply_push(key, side, value, created),
+            Effect::ListPop { key, side, count } => {
+                let _ = self.list_pop(key, side, whole(count));
+            }
+            Effect::ListSet { key, index, value } => {
+                let _ = self.list_set(key, whole(index), value);
+            }
+            Effect::ListInsert { key, index, value } => {
+                let _ = self.list_insert(key, whole(index), value);
+            }
+            Effect::ListRemove { key, side, value, count } => {
+                let _ = self.list_remove(key, side, value, whole(count));
+            }
+            _ => {}
+        }
     }
+
+    fn apply_push(&mut self, key: &[u8], side: Side, value: &[u8], created: bool) {
+        if created {
+            self.delete(key);
+        }
+        if created || self.holds::<List>(key) {
+            let _ = self.list_push(key, side, std::iter::once(value));
+        }
+    }
+
+    fn holds<C: Collection>(&self, key: &[u8]) -> bool {
+        self.peek(key).is_some_and(|item| item.value.collection::<C>().is_some())
+    }
+}
+
+/// A number of elements; one that this machine cannot count to is as good as the largest that it can.
+fn whole(count: u64) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
 }

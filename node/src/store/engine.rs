@@ -3,7 +3,6 @@
 //! Lock order, one line: shards ascending; nobody who holds one waits for anything but a later one.
 
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fastrand::Rng;
 use larder_proto::slot::{PARTITIONS, Partition};
@@ -21,7 +20,7 @@ use super::memory::Memory;
 use super::segment::SEGMENT_BYTES;
 use super::shard::Shard;
 use super::table::Tag;
-use super::value::HashLimits;
+use super::value::{CollectionLimits, LiveCollectionLimits};
 
 /// What a store is told when it is made.
 #[derive(Clone, Copy, Debug)]
@@ -30,8 +29,8 @@ pub struct StoreSettings {
     pub memory_bytes_max: usize,
     /// What happens at the limit.
     pub eviction: Eviction,
-    /// Until when hashes stay compact.
-    pub hash_limits: HashLimits,
+    /// Until when collections stay compact.
+    pub collection_limits: CollectionLimits,
 }
 
 /// All partitions of this node. Some neighbouring partitions are a shard: one lock, one region of memory, one table. A
@@ -42,8 +41,7 @@ pub struct Store {
     /// By how much a partition's number is shifted to give its shard's.
     shard_shift: u32,
     pub(super) common: Common,
-    hash_entries_max: AtomicUsize,
-    hash_value_bytes_max: AtomicUsize,
+    collection_limits: LiveCollectionLimits,
 }
 
 /// Where a key will be looked for: what was found out while another is looked for. Only ever a hint.
@@ -118,8 +116,7 @@ impl Store {
             shards: shards?,
             shard_shift: partitions.ilog2(),
             common: Common::new(limit, EvictionChoice::new(settings.eviction))?,
-            hash_entries_max: AtomicUsize::new(settings.hash_limits.entries_max),
-            hash_value_bytes_max: AtomicUsize::new(settings.hash_limits.value_bytes_max),
+            collection_limits: LiveCollectionLimits::new(settings.collection_limits),
         })
     }
 
@@ -157,6 +154,15 @@ impl Store {
         }
     }
 
+    /// Like [`Store::lock`], for the partition of one key.
+    #[must_use]
+    #[inline]
+    pub fn lock_one(&self, key: &[u8], access: Access, database: Database, now: Millis) -> Keyspace<'_> {
+        self.common.ranking.observe(now);
+        let held = Held::one(self, Partition::of(key), access);
+        Keyspace::new(self, held, database, now)
+    }
+
     /// The memory in use and its limit.
     #[must_use]
     pub const fn memory(&self) -> &Memory {
@@ -183,19 +189,15 @@ impl Store {
         self.common.eviction.set(eviction);
     }
 
-    /// Until when hashes stay compact.
+    /// Until when collections stay compact.
     #[must_use]
-    pub fn hash_limits(&self) -> HashLimits {
-        HashLimits {
-            entries_max: self.hash_entries_max.load(Ordering::Relaxed),
-            value_bytes_max: self.hash_value_bytes_max.load(Ordering::Relaxed),
-        }
+    pub fn collection_limits(&self) -> CollectionLimits {
+        self.collection_limits.get()
     }
 
-    /// Changes until when hashes stay compact; those that are not, stay as they are.
-    pub fn set_hash_limits(&self, limits: HashLimits) {
-        self.hash_entries_max.store(limits.entries_max, Ordering::Relaxed);
-        self.hash_value_bytes_max.store(limits.value_bytes_max, Ordering::Relaxed);
+    /// Changes until when collections stay compact; those that are not, stay as they are.
+    pub fn set_collection_limits(&self, limits: CollectionLimits) {
+        self.collection_limits.set(limits);
     }
 
     /// The number of a partition's shard.

@@ -28,6 +28,16 @@ impl<'s> Held<'s> {
         }
     }
 
+    /// Locks the shard of one partition.
+    #[inline]
+    pub(super) fn one(store: &'s Store, partition: Partition, access: Access) -> Self {
+        let at = store.shard_of(partition);
+        match access {
+            Access::Read => Self::Read(SmallVec::from_buf([(at, store.shards[at].read())])),
+            Access::Write => Self::Write(SmallVec::from_buf([(at, store.shards[at].write())])),
+        }
+    }
+
     /// The shard of this key, if it is held.
     #[inline]
     pub(super) fn shard(&self, store: &Store, key: &[u8]) -> Option<&Shard> {

@@ -11,7 +11,7 @@ use super::databases::Database;
 use super::engine::Store;
 use super::eviction::Eviction;
 use super::held::Held;
-use super::value::{Collection, Hash, HashLimits};
+use super::value::{Collection, CollectionLimits, Hash};
 use super::view::{Item, ValueRef};
 use super::watch::WatchedKey;
 
@@ -88,10 +88,10 @@ impl<'s> Keyspace<'s> {
         left >= i64::try_from(bytes).unwrap_or(i64::MAX)
     }
 
-    /// Until when hashes stay compact.
+    /// Until when collections stay compact.
     #[must_use]
-    pub fn hash_limits(&self) -> HashLimits {
-        self.store.hash_limits()
+    pub fn collection_limits(&self) -> CollectionLimits {
+        self.store.collection_limits()
     }
 
     /// What happens at the memory limit.

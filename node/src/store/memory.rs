@@ -95,6 +95,7 @@ impl Memory {
     pub fn set_limit(&self, limit: usize) {
         let before = self.limit.swap(limit, Ordering::Relaxed);
         self.free.fetch_add(signed(limit) - signed(before), Ordering::Relaxed);
+        self.set_process(self.part(Part::Process).load(Ordering::Relaxed));
     }
 
     /// Counts bytes of connection buffers, negative when they are given back.
@@ -109,7 +110,11 @@ impl Memory {
             .map(|part| self.part(part).load(Ordering::Relaxed))
             .iter()
             .sum();
-        let own = (signed(resident) - known).clamp(0, signed(self.limit() / 2));
+        self.set_process(signed(resident) - known);
+    }
+
+    fn set_process(&self, bytes: i64) {
+        let own = bytes.clamp(0, signed(self.limit() / 2));
         let before = self.part(Part::Process).swap(own, Ordering::Relaxed);
         self.free.fetch_sub(own - before, Ordering::Relaxed);
     }

@@ -27,6 +27,7 @@ mod view;
 mod walk;
 mod watch;
 mod writer;
+mod writer_lists;
 
 pub use common::ExpiryLag;
 pub use databases::{DATABASES, Database, DatabaseSize};
@@ -37,7 +38,7 @@ pub use keyspace::{Keyspace, Lookups, WrongType};
 pub use memory::{Memory, MemoryUse};
 #[cfg(test)]
 pub(crate) use recount::{Contents, Plain};
-pub use value::{Collection, Detached, Hash, HashLimits, Text, Value};
+pub use value::{Collection, CollectionLimits, Detached, Hash, HashLimits, List, ListLimits, Text, Value};
 pub use view::{Item, ValueRef};
 pub use walk::{Cursor, Walker};
 pub use watch::{Watch, WatchedKey};

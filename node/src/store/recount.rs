@@ -26,14 +26,20 @@ pub(crate) struct Recount {
 pub(crate) enum Plain {
     String(Vec<u8>),
     Hash(BTreeMap<Vec<u8>, Vec<u8>>),
+    List(Vec<Vec<u8>>),
 }
 
 /// Everything that can be seen, by database and key.
 pub(crate) type Contents = BTreeMap<(usize, Vec<u8>), (Plain, Deadline)>;
 
 impl Plain {
-    pub(crate) fn is_empty_hash(&self) -> bool {
-        matches!(self, Self::Hash(fields) if fields.is_empty())
+    /// Whether it is a collection without elements, of which the store keeps none.
+    pub(crate) fn is_empty_collection(&self) -> bool {
+        match self {
+            Self::String(_) => false,
+            Self::Hash(fields) => fields.is_empty(),
+            Self::List(elements) => elements.is_empty(),
+        }
     }
 }
 
@@ -41,7 +47,8 @@ impl Store {
     /// What the counters should say.
     pub(crate) fn recount(&self) -> Recount {
         let sizes = vec![DatabaseSize::default(); super::DATABASES];
-        let mut recount = Recount { data_bytes: 0, arena_bytes: 0, sizes };
+        let removed: usize = self.common.removed.lock().iter().map(Value::heap_bytes).sum();
+        let mut recount = Recount { data_bytes: removed, arena_bytes: 0, sizes };
         for shard in &self.shards {
             let shard = shard.read();
             recount.data_bytes += shard.table.bytes() + shard.objects.bytes();
@@ -130,6 +137,9 @@ fn plain(item: &Item<'_>) -> Plain {
         ValueRef::String { bytes, .. } => Plain::String(bytes.to_vec()),
         ValueRef::Collection(Value::Hash(hash)) => {
             Plain::Hash(hash.iter().map(|(field, value)| (field.to_vec(), value.to_vec())).collect())
+        }
+        ValueRef::Collection(Value::List(list)) => {
+            Plain::List(list.iter_from(0).map(<[u8]>::to_vec).collect())
         }
         ValueRef::Collection(Value::String(_)) => panic!("a string is no collection"),
     }

@@ -7,7 +7,7 @@ use super::common::Common;
 use super::item::{Kind, Layout};
 use super::shard::{Found, Shard};
 use super::table::{ENTRY_BYTES, Entry, Place};
-use super::value::{Detached, Text, Value};
+use super::value::{Collection, Detached, Text, Value};
 
 /// An item, for as long as its partition is held.
 #[derive(Clone, Copy)]
@@ -126,7 +126,16 @@ impl<'a> Item<'a> {
     }
 }
 
-impl ValueRef<'_> {
+impl<'a> ValueRef<'a> {
+    /// The collection, if it is one of this type.
+    #[must_use]
+    pub fn collection<C: Collection>(&self) -> Option<&'a C> {
+        match *self {
+            Self::String { .. } => None,
+            Self::Collection(value) => C::of(value),
+        }
+    }
+
     /// The type's name, as TYPE and SCAN give it.
     #[must_use]
     pub const fn type_name(&self) -> &'static str {

@@ -6,7 +6,7 @@
 
 use std::ops::{Deref, DerefMut};
 
-use larder_proto::effect::{Effect, EffectSink, Namespace, Stamp};
+use larder_proto::effect::{Effect, EffectSink, Namespace, Side, Stamp};
 use larder_proto::slot::Partition;
 use larder_proto::time::Deadline;
 
@@ -105,7 +105,7 @@ impl<'k, 's> Writer<'k, 's> {
     /// # Errors
     /// The key holds another type; nothing was changed.
     pub fn hash_set(&mut self, key: &[u8], field: &[u8], value: &[u8]) -> Result<bool, WrongType> {
-        let limits = self.hash_limits();
+        let limits = self.collection_limits().hash;
         let (is_new, created) =
             self.edit_or_create(key, |hash: &mut Hash, created| (hash.set(field, value, limits), created))?;
         self.tell(key, &Effect::HashSet { key, field, value, created });
@@ -276,11 +276,27 @@ impl<'k, 's> Writer<'k, 's> {
                 for (number, (field, value)) in hash.iter().enumerate() {
                     self.tell(key, &Effect::HashSet { key, field, value, created: number == 0 });
                 }
-                if deadline != Deadline::NEVER {
-                    self.tell(key, &Effect::Deadline { key, deadline });
+                self.tell_deadline(key, deadline);
+            }
+            Value::List(list) => {
+                for (number, value) in list.iter_from(0).enumerate() {
+                    self.tell(key, &Effect::ListPush { key, side: Side::Right, value, created: number == 0 });
                 }
+                self.tell_deadline(key, deadline);
             }
         }
+    }
+
+    /// Tells the deadline of a collection, whose other effects carry none.
+    fn tell_deadline(&mut self, key: &[u8], deadline: Deadline) {
+        if deadline != Deadline::NEVER {
+            self.tell(key, &Effect::Deadline { key, deadline });
+        }
+    }
+
+    /// Drops a part that was taken off a collection: a large one in the background.
+    pub(super) fn drop_later(&mut self, value: Value) {
+        self.store.common.drop_later(vec![value]);
     }
 
     /// Tells every partition that is held the same effect.

@@ -108,7 +108,7 @@ fn filled(token: Option<&str>, choice: u16) -> Vec<u8> {
         _ if choice % 16 == 15 => ANYTHING,
         Some(word) if word.chars().all(|c| c.is_ascii_uppercase() || c == '-') => return word.into(),
         Some("key" | "key1" | "key2" | "newkey" | "source" | "destination") => KEYS,
-        Some("field" | "value" | "message") => VALUES,
+        Some("field" | "value" | "message" | "element" | "pivot") => VALUES,
         Some("pattern") => PATTERNS,
         Some(_) => NUMBERS,
         None => ANYTHING,
@@ -125,7 +125,7 @@ const VALUES: &[&[u8]] = &[
     b"g",
     b"",
     b"\r\n",
-    b"a value that is longer than compact hashes take",
+    b"a value that is longer than compact collections take",
     b"3.0e3",
     b"\xc3\x28",
 ];

@@ -3,6 +3,7 @@
 use larder_proto::time::Deadline;
 
 use super::hash::Hash;
+use super::list::List;
 use super::weight::heap_bytes;
 
 /// What a key holds.
@@ -12,6 +13,8 @@ pub enum Value {
     String(Text),
     /// A hash: fields with values.
     Hash(Box<Hash>),
+    /// A list: elements in order.
+    List(Box<List>),
 }
 
 /// A string. It remembers whether it was changed in place, which Redis tells in OBJECT ENCODING.
@@ -51,6 +54,7 @@ impl Value {
         match self {
             Self::String(_) => "string",
             Self::Hash(_) => "hash",
+            Self::List(_) => "list",
         }
     }
 
@@ -60,6 +64,7 @@ impl Value {
         match self {
             Self::String(text) => Text::encoding(&text.bytes, text.edited),
             Self::Hash(hash) => hash.encoding(),
+            Self::List(list) => list.encoding(),
         }
     }
 
@@ -68,6 +73,7 @@ impl Value {
         match self {
             Self::String(_) => true,
             Self::Hash(hash) => hash.drain_some(elements),
+            Self::List(list) => list.drain_some(elements),
         }
     }
 
@@ -77,6 +83,7 @@ impl Value {
         match self {
             Self::String(text) => heap_bytes(text.bytes.capacity()),
             Self::Hash(hash) => heap_bytes(size_of::<Hash>()) + hash.heap_bytes(),
+            Self::List(list) => heap_bytes(size_of::<List>()) + list.heap_bytes(),
         }
     }
 }

@@ -4,10 +4,15 @@ mod collection;
 mod fields;
 mod hash;
 mod kinds;
+mod limits;
+mod list;
 mod packed;
 mod weight;
 
 pub use collection::Collection;
 pub use hash::{Hash, HashLimits};
 pub use kinds::{Detached, Text, Value};
+pub use limits::CollectionLimits;
+pub(super) use limits::LiveCollectionLimits;
+pub use list::{List, ListLimits};
 pub(super) use weight::heap_bytes;
