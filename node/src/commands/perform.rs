@@ -14,7 +14,7 @@ use super::session::{Queue, QueuedCommand, Session};
 use super::spec::{Flags, Keys, Outcome, Run, Spec};
 use super::table::{CommandId, Row};
 use crate::limits::ROOM_TRIES_MAX;
-use crate::store::{Access, Keyspace, Lookups, PartitionSet, Store, Walker, Writer};
+use crate::store::{Access, Hint, Keyspace, Lookups, PartitionSet, Store, Walker, Writer};
 
 /// What commands are carried out with. One for each worker; borrowed for each batch.
 pub struct Performer<'p> {
@@ -32,6 +32,8 @@ pub struct Performer<'p> {
     pub lookups: &'p mut Lookups,
     /// The moment of the request.
     pub now: Millis,
+    /// What is known of the one key of the request.
+    pub hint: Option<Hint>,
 }
 
 /// A request whose row is known.
@@ -131,7 +133,7 @@ impl Performer<'_> {
         let mut keyspace = match request.spec.keys {
             Keys::At(position) => {
                 let key = request.words[position].of(request.frame);
-                self.store.lock_one(key, access, session.database, self.now)
+                self.store.lock_one(key, self.hint, access, (session.database, self.now))
             }
             _ => self.store.lock(&request.partitions(), access, session.database, self.now),
         };

@@ -143,6 +143,7 @@ impl Bench {
             limits: ValueLimits { string_bytes_max: 1 << 20 },
             lookups: &mut Lookups::default(),
             now: self.now,
+            hint: None,
         };
         if let Err(error) = performer.perform(&request, &mut self.session, &mut out) {
             out.error(error.code().word(), &error.to_string());

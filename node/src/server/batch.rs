@@ -39,8 +39,6 @@ pub(super) struct Reader {
     /// Requests that are read and not carried out yet. Between two calls at most one: an inline command that waits for
     /// a pause to end. It is not read again, since its words were unquoted in place.
     ahead: Vec<Ahead>,
-    /// What is being fetched for them.
-    hints: Vec<Hint>,
 }
 
 /// A request that was read.
@@ -55,6 +53,8 @@ struct Ahead {
     /// The command of its first word, if there is one.
     command: Option<CommandId>,
     is_inline: bool,
+    /// What is known of its key, once that was looked ahead for.
+    hint: Option<Hint>,
 }
 
 /// Why no further request was read ahead.
@@ -138,7 +138,7 @@ impl Reader {
             let words = self.parser.keep();
             let name = self.parser.kept(words.clone()).first().map(|word| word.of(frame));
             let command = name.and_then(|name| dispatch.shared.commands.find(name)).map(|row| row.id);
-            self.ahead.push(Ahead { from, length, words, command, is_inline });
+            self.ahead.push(Ahead { from, length, words, command, is_inline, hint: None });
             from += length;
             if is_inline {
                 break;
@@ -155,17 +155,14 @@ impl Reader {
             return;
         }
         let store = &*dispatch.shared.store;
-        for Ahead { from, length, words, command, .. } in &self.ahead {
-            let Some(row) = command.and_then(|id| dispatch.shared.commands.rows().get(usize::from(id)))
-            else {
-                continue;
-            };
-            let Keys::At(position) = row.spec.keys else { continue };
-            if let Some(word) = self.parser.kept(words.clone()).get(position) {
-                self.hints.extend(store.hint(database, word.of(&input[*from..*from + *length])));
-            }
+        for ahead in &mut self.ahead {
+            let row = ahead.command.and_then(|id| dispatch.shared.commands.rows().get(usize::from(id)));
+            let Some(Keys::At(position)) = row.map(|row| row.spec.keys) else { continue };
+            let frame = &input[ahead.from..ahead.from + ahead.length];
+            let key = self.parser.kept(ahead.words.clone()).get(position).map(|word| word.of(frame));
+            ahead.hint = key.map(|key| store.hint(database, key));
         }
-        self.hints.drain(..).for_each(|hint| store.hint_item(&hint));
+        self.ahead.iter().filter_map(|ahead| ahead.hint).for_each(|hint| store.hint_item(&hint));
     }
 
     /// Carries out what was read ahead, and lets go of it. `Some` if something else comes next than to read on; then what
@@ -180,7 +177,8 @@ impl Reader {
     ) -> Option<Step> {
         let logged_in = session.authenticated;
         for place in 0..self.ahead.len() {
-            let Ahead { from, length, words, command, is_inline } = self.ahead[place].clone();
+            let Ahead { from, length, words, command, is_inline, hint } = self.ahead[place].clone();
+            dispatch.hint = hint;
             let frame = &input[from..from + length];
             let words = self.parser.kept(words);
             if !words.is_empty() {

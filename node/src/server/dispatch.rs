@@ -18,7 +18,7 @@ use crate::commands::session::{QueuedCommand, Replies, Session};
 use crate::commands::spec::{Flags, Run};
 use crate::commands::table::CommandId;
 use crate::limits::{NOW_STALE_NS, REPLY_BYTES_SOFT_MAX, REPLY_SHARE, SLOW_WORD_BYTES_MAX, SLOW_WORDS_MAX};
-use crate::store::Lookups;
+use crate::store::{Hint, Lookups};
 
 /// What carries out the requests of one batch: everything borrowed, nothing awaited.
 pub(super) struct Dispatch<'d> {
@@ -30,6 +30,8 @@ pub(super) struct Dispatch<'d> {
     lookups: Lookups,
     now: Millis,
     began_ns: u64,
+    /// What is known of the key of the request at hand.
+    pub(super) hint: Option<Hint>,
     meter: Meter<'d>,
     limits: ValueLimits,
     /// The last command carried out or queued.
@@ -75,6 +77,7 @@ impl<'d> Dispatch<'d> {
             now,
             meter: Meter::new(&*shared.clock, statistics, now_ns, shared.tunables.slow_us_min()),
             began_ns: now_ns,
+            hint: None,
             limits: ValueLimits { string_bytes_max: shared.tunables.value_bytes_max() },
             last_command: None,
             session_changed: false,
@@ -141,6 +144,7 @@ impl<'d> Dispatch<'d> {
             limits: self.limits,
             lookups: &mut self.lookups,
             now: self.now,
+            hint: self.hint.take(),
         };
         let outcome = performer.perform(request, session, out);
         if let Err(error) = &outcome {

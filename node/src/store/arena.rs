@@ -165,16 +165,22 @@ impl<T: Zeroed> Row<T> {
 
 /// Asks for the line at the front of a value to be fetched, so that a look at it soon after does not wait.
 #[inline]
-pub(super) fn prefetch<T: ?Sized>(value: &T) {
+pub(super) fn prefetch<T>(value: &T) {
+    prefetch_address(std::ptr::from_ref(value).addr());
+}
+
+/// Like [`prefetch`], of whatever lies at an address; of nothing, if nothing does.
+#[inline]
+pub(super) fn prefetch_address(address: usize) {
     #[cfg(target_arch = "x86_64")]
     #[expect(unsafe_code, reason = "there is no safe way to ask")]
-    // SAFETY: prefetching reads nothing that the program sees, and the address is that of a reference.
+    // SAFETY: prefetching is a hint. It gives nothing that the program sees, and does not fault at any address.
     unsafe {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(value).cast());
+        _mm_prefetch::<_MM_HINT_T0>(std::ptr::without_provenance(address));
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = value;
+    let _ = address;
 }
 
 /// Addresses of a row at first: those of a million buckets.

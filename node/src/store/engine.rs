@@ -3,8 +3,10 @@
 //! Lock order, one line: shards ascending; nobody who holds one waits for anything but a later one.
 
 use std::io;
+use std::sync::Arc;
 
 use fastrand::Rng;
+use larder_proto::effect::Namespace;
 use larder_proto::slot::{PARTITIONS, Partition};
 use larder_proto::time::Millis;
 use parking_lot::RwLock;
@@ -19,7 +21,7 @@ use super::keyspace::Keyspace;
 use super::memory::Memory;
 use super::segment::SEGMENT_BYTES;
 use super::shard::Shard;
-use super::table::Tag;
+use super::table::{Homes, Tag};
 use super::value::{CollectionLimits, LiveCollectionLimits};
 
 /// What a store is told when it is made.
@@ -38,17 +40,21 @@ pub struct StoreSettings {
 #[derive(Debug)]
 pub struct Store {
     pub(super) shards: Box<[RwLock<Shard>]>,
+    /// Where their tables are, to fetch lines of them without their locks.
+    homes: Box<[Arc<Homes>]>,
     /// By how much a partition's number is shifted to give its shard's.
     shard_shift: u32,
     pub(super) common: Common,
     collection_limits: LiveCollectionLimits,
 }
 
-/// Where a key will be looked for: what was found out while another is looked for. Only ever a hint.
+/// What has been found out about a key.
 #[derive(Clone, Copy, Debug)]
 pub struct Hint {
-    shard: usize,
-    tag: Tag,
+    pub(super) partition: Partition,
+    /// In which the hash was taken.
+    pub(super) namespace: Namespace,
+    pub(super) hash: u64,
 }
 
 /// What a request does with the partitions it names.
@@ -110,10 +116,11 @@ impl Store {
         let shards = (limit / SHARD_BYTES).clamp(1, SHARDS_MAX).next_power_of_two().min(SHARDS_MAX);
         let partitions = usize::from(PARTITIONS) / shards;
         let segments = segments_of_a_shard(limit);
-        let shards: io::Result<Box<[_]>> =
-            (0..shards).map(|_| Shard::new(segments, partitions).map(RwLock::new)).collect();
+        let shards: Box<[_]> =
+            (0..shards).map(|_| Shard::new(segments, partitions)).collect::<io::Result<_>>()?;
         Ok(Self {
-            shards: shards?,
+            homes: shards.iter().map(|shard| Arc::clone(&shard.homes)).collect(),
+            shards: shards.into_iter().map(RwLock::new).collect(),
             shard_shift: partitions.ilog2(),
             common: Common::new(limit, EvictionChoice::new(settings.eviction))?,
             collection_limits: LiveCollectionLimits::new(settings.collection_limits),
@@ -135,32 +142,44 @@ impl Store {
         Keyspace::new(self, held, database, now)
     }
 
-    /// Begins to look for a key, whose line of the table is fetched meanwhile. `None` if that line cannot be told now.
+    /// Begins to look for a key, whose line of the table is fetched meanwhile.
     #[must_use]
     #[inline]
-    pub fn hint(&self, database: Database, key: &[u8]) -> Option<Hint> {
-        let shard = self.shard_of(Partition::of(key));
-        let lookup = self.common.lookup(self.common.databases.namespace(database), key);
-        prefetch(self.shards[shard].try_read()?.table.home_bucket(lookup.tag)?);
-        Some(Hint { shard, tag: lookup.tag })
+    pub fn hint(&self, database: Database, key: &[u8]) -> Hint {
+        let hint = self.find_out(database, key);
+        self.homes[self.shard_of(hint.partition)].prefetch(Tag::of_hash(hint.hash));
+        hint
     }
 
     /// Goes on to look for a key, once its line of the table is there: the item is fetched meanwhile.
     #[inline]
     pub fn hint_item(&self, hint: &Hint) {
-        let Some(shard) = self.shards[hint.shard].try_read() else { return };
-        if let Some(at) = shard.table.candidate(hint.tag) {
+        let Some(shard) = self.shards[self.shard_of(hint.partition)].try_read() else { return };
+        if let Some(at) = shard.table.candidate(Tag::of_hash(hint.hash)) {
             prefetch(&shard.region.bytes()[at as usize]);
         }
     }
 
-    /// Like [`Store::lock`], for the partition of one key.
+    #[inline]
+    fn find_out(&self, database: Database, key: &[u8]) -> Hint {
+        let namespace = self.common.databases.namespace(database);
+        Hint { partition: Partition::of(key), namespace, hash: self.common.hash(namespace, key) }
+    }
+
+    /// Like [`Store::lock`], for the partition of one key, of which a hint may be known.
     #[must_use]
     #[inline]
-    pub fn lock_one(&self, key: &[u8], access: Access, database: Database, now: Millis) -> Keyspace<'_> {
+    pub fn lock_one(
+        &self,
+        key: &[u8],
+        hint: Option<Hint>,
+        access: Access,
+        (database, now): (Database, Millis),
+    ) -> Keyspace<'_> {
         self.common.ranking.observe(now);
-        let held = Held::one(self, Partition::of(key), access);
-        Keyspace::new(self, held, database, now)
+        let hint = hint.unwrap_or_else(|| self.find_out(database, key));
+        let held = Held::one(self, hint.partition, access);
+        Keyspace::new(self, held, database, now).knowing(key, hint)
     }
 
     /// The memory in use and its limit.

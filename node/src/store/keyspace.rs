@@ -3,14 +3,16 @@
 use std::cell::Cell;
 
 use larder_proto::effect::Namespace;
+use larder_proto::slot::Partition;
 use larder_proto::time::{Deadline, Millis};
 use smallvec::SmallVec;
 
 use super::common::Lookup;
 use super::databases::Database;
-use super::engine::Store;
+use super::engine::{Hint, Store};
 use super::eviction::Eviction;
 use super::held::Held;
+use super::table::Tag;
 use super::value::{Collection, CollectionLimits, Hash};
 use super::view::{Item, ValueRef};
 use super::watch::WatchedKey;
@@ -40,6 +42,9 @@ pub struct Keyspace<'s> {
     touch: bool,
     counting: bool,
     lookups: Cell<Lookups>,
+    /// What is known of the key that the request names: told by where its bytes lie, which is quicker than by what they
+    /// are, since the bytes stay where they are while the request is carried out.
+    known: Option<(usize, usize, Hint)>,
 }
 
 impl<'s> Keyspace<'s> {
@@ -54,6 +59,35 @@ impl<'s> Keyspace<'s> {
             touch: true,
             counting: true,
             lookups: Cell::default(),
+            known: None,
+        }
+    }
+
+    /// Remembers what is known of a key.
+    #[inline]
+    pub(super) fn knowing(mut self, key: &[u8], hint: Hint) -> Self {
+        self.known = Some((key.as_ptr().addr(), key.len(), hint));
+        self
+    }
+
+    /// What is known of a key.
+    #[inline]
+    fn hint(&self, key: &[u8]) -> Option<Hint> {
+        let same = |known: &(usize, usize, Hint)| (known.0, known.1) == (key.as_ptr().addr(), key.len());
+        self.known.filter(same).map(|(_, _, hint)| hint)
+    }
+
+    /// The partition of a key.
+    #[inline]
+    pub(super) fn partition(&self, key: &[u8]) -> Partition {
+        self.hint(key).map_or_else(|| Partition::of(key), |hint| hint.partition)
+    }
+
+    #[inline]
+    fn lookup_in<'a>(&self, namespace: Namespace, key: &'a [u8]) -> Lookup<'a> {
+        match self.hint(key).filter(|hint| hint.namespace == namespace) {
+            Some(hint) => Lookup { tag: Tag::of_hash(hint.hash), hash: hint.hash, namespace, key },
+            None => self.store.common.lookup(namespace, key),
         }
     }
 
@@ -198,13 +232,13 @@ impl<'s> Keyspace<'s> {
 
     #[inline]
     pub(super) fn lookup<'a>(&self, key: &'a [u8]) -> Lookup<'a> {
-        self.store.common.lookup(self.namespace, key)
+        self.lookup_in(self.namespace, key)
     }
 
     #[inline]
     fn peek_in(&self, namespace: Namespace, key: &[u8]) -> Option<Item<'_>> {
         let shard = self.held.shard(self.store, key)?;
-        let found = shard.find(&self.store.common.lookup(namespace, key))?;
+        let found = shard.find(&self.lookup_in(namespace, key))?;
         let item = Item::found(&self.store.common, shard, found)?;
         (!item.deadline().passed(self.now)).then_some(item)
     }

@@ -2,6 +2,7 @@
 //! leaves to make room is left to `cleaning`, what leaves by its deadline to `expiry`.
 
 use std::io;
+use std::sync::Arc;
 
 use larder_proto::effect::Namespace;
 use larder_proto::time::Deadline;
@@ -12,7 +13,7 @@ use super::memory::Part;
 use super::objects::Objects;
 use super::region::{Limit, Region};
 use super::segment::SHARED_ITEM_BYTES_MAX;
-use super::table::{Place, Table};
+use super::table::{Homes, Place, Table};
 use super::value::Value;
 use super::watch::Watchers;
 
@@ -21,6 +22,8 @@ use super::watch::Watchers;
 pub(super) struct Shard {
     pub(super) region: Region,
     pub(super) table: Table,
+    /// Where the table is, for those who do not hold the lock.
+    pub(super) homes: Arc<Homes>,
     pub(super) objects: Objects,
     pub(super) watchers: Watchers,
     /// Number of the last effect of each partition.
@@ -75,6 +78,7 @@ impl Shard {
         Ok(Self {
             region: Region::new(segments)?,
             table: Table::default(),
+            homes: Arc::default(),
             objects: Objects::default(),
             watchers: Watchers::default(),
             sequences: vec![0; partitions].into(),
@@ -257,6 +261,7 @@ impl Shard {
     pub(super) fn table_changes<R>(&mut self, common: &Common, change: impl FnOnce(&mut Table) -> R) -> R {
         let before = self.table.bytes();
         let result = change(&mut self.table);
+        self.homes.note(&self.table);
         let after = self.table.bytes();
         if after != before {
             common.memory.charge(Part::Index, after as i64 - before as i64);

@@ -9,6 +9,7 @@
 
 mod bucket;
 mod buckets;
+mod homes;
 mod layout;
 mod resize;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use smallvec::SmallVec;
 use bucket::PLACES;
 pub(super) use bucket::{Bucket, Entry};
 use buckets::Buckets;
+pub(super) use homes::Homes;
 use layout::Layout;
 pub(super) use layout::Tag;
 
@@ -79,12 +81,6 @@ impl Table {
     #[inline]
     pub(super) fn candidate(&self, tag: Tag) -> Option<u32> {
         self.find(tag, |_| true).map(|place| self.at(place))
-    }
-
-    /// The bucket where the search for a tag begins, to fetch it beforehand.
-    #[inline]
-    pub(super) fn home_bucket(&self, tag: Tag) -> Option<&Bucket> {
-        self.buckets.as_slice().get(self.layout.home(tag))
     }
 
     /// Adds an entry, whether or not there is one with the same tag. `at` must not be 0.
@@ -173,7 +169,7 @@ impl Table {
         let bucket = self.buckets.as_mut_slice().get_mut(index)?;
         let was_full = bucket.is_full();
         let taken = bucket.take(place)?;
-        let mut homes = Homes::new();
+        let mut homes = HomesTouched::new();
         homes.push(self.layout.home(taken.tag));
         if was_full {
             self.refill(index, &mut homes);
@@ -188,7 +184,7 @@ impl Table {
 
     /// Fills the free place of a bucket that was full, so that what was pushed behind it is still reached: with a
     /// later entry whose home is not behind it, best one that comes home. That one leaves a free place in turn.
-    fn refill(&mut self, hole: usize, moved: &mut Homes) {
+    fn refill(&mut self, hole: usize, moved: &mut HomesTouched) {
         let layout = self.layout;
         let row = self.buckets.as_mut_slice();
         let (mut hole, mut index) = (hole, hole + 1);
@@ -226,8 +222,8 @@ impl Table {
     }
 }
 
-/// Homes of entries that were moved.
-type Homes = SmallVec<[usize; 16]>;
+/// HomesTouched of entries that were moved.
+type HomesTouched = SmallVec<[usize; 16]>;
 
 impl Place {
     #[inline]

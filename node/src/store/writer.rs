@@ -262,9 +262,10 @@ impl<'k, 's> Writer<'k, 's> {
     #[inline]
     pub(super) fn tell(&mut self, key: &[u8], effect: &Effect<'_>) {
         let (database, namespace, store) = (self.database, self.namespace, self.store);
+        let partition = self.partition(key);
         let Some(shard) = self.keyspace.held.shard_mut(store, key) else { return };
         shard.watchers.touch(database, key);
-        let stamp = next_stamp(store, shard, Partition::of(key), namespace);
+        let stamp = next_stamp(store, shard, partition, namespace);
         self.sink.effect(stamp, effect);
     }
 
