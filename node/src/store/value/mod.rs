@@ -4,7 +4,9 @@ mod collection;
 mod fields;
 mod hash;
 mod kinds;
+mod leaf;
 mod packed;
+mod pages;
 mod weight;
 
 pub use collection::Collection;
