@@ -26,7 +26,7 @@ use crate::server::{
     Facts, Listener, NodeStatistics, Password, Shared, SharedParts, Tunables, Worker, WorkerHandle, bind,
     sweep_forever,
 };
-use crate::store::{HashLimits, Store, StoreSettings};
+use crate::store::{Store, StoreSettings};
 
 /// A running node.
 pub struct App {
@@ -133,10 +133,7 @@ fn join(config: Config, clock: Arc<dyn Clock>, endpoints: Endpoints, random: &mu
     let store = Arc::new(Store::new(&StoreSettings {
         memory_bytes_max: config.memory_bytes_max,
         eviction: config.eviction,
-        hash_limits: HashLimits {
-            entries_max: config.hash_entries_max,
-            value_bytes_max: config.hash_value_bytes_max,
-        },
+        collection_limits: settings::collection_limits(&config),
     }));
     let tunables = Arc::new(Tunables::default());
     let commands = commands::table();

@@ -61,6 +61,22 @@ pub enum Effect<'a> {
         /// The field.
         field: &'a [u8],
     },
+    /// The set has this member now.
+    SetAdd {
+        /// The client's key.
+        key: &'a [u8],
+        /// The member.
+        member: &'a [u8],
+        /// The set began with this member: whatever a copy holds under the key is replaced.
+        created: bool,
+    },
+    /// The member of the set is gone; a set without members is gone too.
+    SetRemove {
+        /// The client's key.
+        key: &'a [u8],
+        /// The member.
+        member: &'a [u8],
+    },
     /// Every key of the namespace is gone.
     Flush,
     /// The databases of two namespaces have changed places.
@@ -83,6 +99,8 @@ impl<'a> Effect<'a> {
             Self::HashDelete { .. } => 6,
             Self::Flush => 7,
             Self::Swap { .. } => 8,
+            Self::SetAdd { .. } => 15,
+            Self::SetRemove { .. } => 16,
         }
     }
 
@@ -95,7 +113,9 @@ impl<'a> Effect<'a> {
             | Self::Deadline { key, .. }
             | Self::Patch { key, .. }
             | Self::HashSet { key, .. }
-            | Self::HashDelete { key, .. } => Some(key),
+            | Self::HashDelete { key, .. }
+            | Self::SetAdd { key, .. }
+            | Self::SetRemove { key, .. } => Some(key),
             Self::Flush | Self::Swap { .. } => None,
         }
     }
@@ -134,7 +154,9 @@ mod tests {
             Effect::HashDelete { key, field: b"f" },
             Effect::Flush,
             Effect::Swap { with: Namespace(1) },
+            Effect::SetAdd { key, member: b"m", created: true },
+            Effect::SetRemove { key, member: b"m" },
         ];
-        assert_eq!(effects.map(|effect| effect.number()), [1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(effects.map(|effect| effect.number()), [1, 2, 3, 4, 5, 6, 7, 8, 15, 16]);
     }
 }

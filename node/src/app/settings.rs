@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use crate::commands::ports::Settings;
 use crate::config::{Config, FIXED, Names, ROWS, Row};
 use crate::server::Tunables;
-use crate::store::{HashLimits, Store};
+use crate::store::{CollectionLimits, HashLimits, SetLimits, Store};
 
 /// The settings in force.
 pub struct LiveSettings {
@@ -30,10 +30,7 @@ impl LiveSettings {
     fn apply(&self, config: &Config) {
         self.store.memory().set_limit(config.memory_bytes_max);
         self.store.set_eviction(config.eviction);
-        self.store.set_hash_limits(HashLimits {
-            entries_max: config.hash_entries_max,
-            value_bytes_max: config.hash_value_bytes_max,
-        });
+        self.store.set_collection_limits(collection_limits(config));
         let tunables = &*self.tunables;
         tunables.clients_max.store(config.clients_max, Ordering::Relaxed);
         tunables.idle_seconds_max.store(config.idle_seconds_max, Ordering::Relaxed);
@@ -67,6 +64,21 @@ impl Settings for LiveSettings {
         self.apply(&changed);
         *config = changed;
         Ok(())
+    }
+}
+
+/// Until when collections stay compact, as the settings say.
+pub(super) fn collection_limits(config: &Config) -> CollectionLimits {
+    CollectionLimits {
+        hash: HashLimits {
+            entries_max: config.hash_entries_max,
+            value_bytes_max: config.hash_value_bytes_max,
+        },
+        set: SetLimits {
+            integers_max: config.set_integers_max,
+            entries_max: config.set_entries_max,
+            value_bytes_max: config.set_value_bytes_max,
+        },
     }
 }
 

@@ -45,6 +45,7 @@ pub(super) fn categories(spec: &Spec) -> Vec<&'static str> {
     add(spec.reads(), "@read");
     add(spec.writes(), "@write");
     add(spec.group == Group::String, "@string");
+    add(spec.group == Group::Set, "@set");
     add(spec.group == Group::Hash, "@hash");
     add(admin, "@admin");
     add(spec.flags.has(Flags::FAST), "@fast");
@@ -103,10 +104,12 @@ fn flags(spec: &Spec) -> Vec<&'static str> {
     add(spec.flags.has(Flags::SECRET) || matches!(spec.run, Run::Exec), "skip_slowlog");
     add(spec.flags.has(Flags::FAST), "fast");
     add(spec.flags.has(Flags::NO_AUTH), "no_auth");
+    let is_movable = matches!(spec.keys, Keys::Counted { .. });
     // What a client needs to get out of its transaction or its connection, a busy script would not hold up.
     let way_out = spec.group == Group::Transactions && !matches!(spec.run, Run::Exec);
     add(way_out || spec.flags.has(Flags::NO_AUTH), "allow_busy");
     add(spec.flags.has(Flags::NO_MULTI), "no_multi");
+    add(is_movable, "movablekeys");
     flags
 }
 
@@ -115,28 +118,33 @@ fn key_specifications(spec: &Spec, out: &mut Out<'_>) {
         Keys::None | Keys::Every => out.set(0),
         Keys::At(first) => {
             out.set(1);
-            key_specification(spec, Range { first, last: 0, step: 1 }, out);
+            key_specification(spec, first, FindKeys::Range { last: 0, step: 1 }, out);
+        }
+        Keys::Counted { count } => {
+            out.set(1);
+            key_specification(spec, count, FindKeys::Counted, out);
         }
         Keys::From { first, step } => {
             out.set(1);
-            key_specification(spec, Range { first, last: -1, step }, out);
+            key_specification(spec, first, FindKeys::Range { last: -1, step }, out);
         }
         Keys::Pair { first } => {
             out.set(2);
-            key_specification(spec, Range { first, last: 0, step: 1 }, out);
-            key_specification(spec, Range { first: first + 1, last: 0, step: 1 }, out);
+            key_specification(spec, first, FindKeys::Range { last: 0, step: 1 }, out);
+            key_specification(spec, first + 1, FindKeys::Range { last: 0, step: 1 }, out);
         }
     }
 }
 
-/// Keys from `first`; `last` counts from there, or from the end if it is negative.
-struct Range {
-    first: usize,
-    last: i64,
-    step: usize,
+/// Where the keys are that begin at a word.
+enum FindKeys {
+    /// That word is one; `last` counts from there, or from the end if it is negative.
+    Range { last: i64, step: usize },
+    /// That word says how many follow.
+    Counted,
 }
 
-fn key_specification(spec: &Spec, range: Range, out: &mut Out<'_>) {
+fn key_specification(spec: &Spec, first: usize, find: FindKeys, out: &mut Out<'_>) {
     out.map(3);
     out.bulk(b"flags");
     statuses(access(spec), out);
@@ -147,17 +155,21 @@ fn key_specification(spec: &Spec, range: Range, out: &mut Out<'_>) {
     out.bulk(b"spec");
     out.map(1);
     out.bulk(b"index");
-    out.count(range.first);
+    out.count(first);
     out.bulk(b"find_keys");
     out.map(2);
     out.bulk(b"type");
-    out.bulk(b"range");
+    let (kind, facts) = match find {
+        FindKeys::Range { last, step } => {
+            ("range", [("lastkey", last), ("keystep", step as i64), ("limit", 0)])
+        }
+        FindKeys::Counted => ("keynum", [("keynumidx", 0), ("firstkey", 1), ("keystep", 1)]),
+    };
+    out.bulk(kind.as_bytes());
     out.bulk(b"spec");
-    out.map(3);
-    out.bulk(b"lastkey");
-    out.integer(range.last);
-    out.bulk(b"keystep");
-    out.count(range.step);
-    out.bulk(b"limit");
-    out.integer(0);
+    out.map(facts.len());
+    for (name, value) in facts {
+        out.bulk(name.as_bytes());
+        out.integer(value);
+    }
 }

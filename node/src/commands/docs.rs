@@ -83,6 +83,7 @@ const fn group_name(group: Group) -> &'static str {
         Group::Generic => "generic",
         Group::String => "string",
         Group::Hash => "hash",
+        Group::Set => "set",
         Group::Connection => "connection",
         Group::Server => "server",
         Group::Transactions => "transactions",

@@ -238,7 +238,11 @@ fn keys_of<'c, 'a>(commands: &'c Commands, args: Args<'a>) -> Result<(&'c Row, V
     if !row.spec.arity.allows(words.len()) {
         return Err(CommandError::Plain("Invalid number of arguments specified for command"));
     }
-    let keys = row.spec.keys.positions(words.len()).map(|at| words[at]).collect();
+    let positions = row.spec.keys.positions(words.len(), |at| words.get(at).copied());
+    let keys: Vec<_> = positions.map(|at| words[at]).collect();
+    if keys.is_empty() {
+        return Err(CommandError::Plain("Invalid arguments specified for command"));
+    }
     Ok((row, keys))
 }
 

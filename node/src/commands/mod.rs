@@ -34,6 +34,9 @@ mod refused;
 mod scan;
 mod server;
 mod set;
+mod set_algebra;
+mod set_random;
+mod sets;
 mod slowlog;
 mod strings;
 mod syntax;
@@ -70,6 +73,9 @@ pub fn table() -> table::Commands {
         hashes::ROWS,
         hash_counters::ROWS,
         hash_random::ROWS,
+        sets::ROWS,
+        set_algebra::ROWS,
+        set_random::ROWS,
         transactions::ROWS,
     ])
 }

@@ -64,7 +64,8 @@ impl<'r> Request<'r> {
     /// The keys that the row names.
     pub fn keys(&self) -> impl Iterator<Item = &'r [u8]> {
         let (frame, words) = (self.frame, self.words);
-        self.spec.keys.positions(words.len()).map(move |at| words[at].of(frame))
+        let word = move |at: usize| words.get(at).map(|word: &ArgRange| word.of(frame));
+        self.spec.keys.positions(words.len(), word).map(move |at| words[at].of(frame))
     }
 
     #[inline]
@@ -73,7 +74,7 @@ impl<'r> Request<'r> {
             Keys::None => PartitionSet::none(),
             Keys::At(position) => PartitionSet::of(self.words[position].of(self.frame)),
             Keys::Every => PartitionSet::all(),
-            Keys::From { .. } | Keys::Pair { .. } => PartitionSet::of_all(self.keys()),
+            Keys::From { .. } | Keys::Pair { .. } | Keys::Counted { .. } => PartitionSet::of_all(self.keys()),
         }
     }
 }
@@ -150,7 +151,7 @@ impl Performer<'_> {
             }
             Run::Write(handler) => {
                 let keys = Writer::new(keyspace, self.sink);
-                handler(&mut WriteCx { keys, limits: self.limits }, request.args(), out)
+                handler(&mut WriteCx { keys, limits: self.limits, random: self.random }, request.args(), out)
             }
             Run::Walk(handler) => {
                 let keys = Walker::over(keyspace);

@@ -6,6 +6,7 @@ use larder_proto::resp::Out;
 use super::args::Args;
 use super::context::{ReadCx, SessionCx, WalkCx, WriteCx};
 use super::error::CommandError;
+use super::number::parse_integer;
 
 /// What a handler returns. An error takes the place of whatever was written to the reply.
 pub type Outcome = Result<(), CommandError>;
@@ -78,6 +79,12 @@ pub enum Keys {
         /// Position of the first key.
         first: usize,
     },
+    /// As many words as the word at `count` says, from the one after it on. None if it says no number of words that are
+    /// there.
+    Counted {
+        /// Position of the number of keys.
+        count: usize,
+    },
     /// Every key there is: all partitions are locked.
     Every,
 }
@@ -91,6 +98,8 @@ pub enum Group {
     String,
     /// Hashes.
     Hash,
+    /// Sets.
+    Set,
     /// The connection.
     Connection,
     /// The node.
@@ -169,13 +178,29 @@ impl Arity {
 }
 
 impl Keys {
-    /// The positions of the keys in a command of so many words.
-    pub fn positions(self, words: usize) -> impl Iterator<Item = usize> {
+    /// The positions of the keys in a command of so many words; `word` gives the one at a position.
+    pub fn positions<'w>(
+        self,
+        words: usize,
+        word: impl FnOnce(usize) -> Option<&'w [u8]>,
+    ) -> impl Iterator<Item = usize> {
         let (first, end, step) = match self {
             Self::None | Self::Every => (0, 0, 1),
             Self::At(position) => (position, position + 1, 1),
             Self::From { first, step } => (first, words, step),
             Self::Pair { first } => (first, first + 2, 1),
+            Self::Counted { count } => {
+                let first = count + 1;
+                let number =
+                    word(count).and_then(parse_integer).and_then(|number| usize::try_from(number).ok());
+                (
+                    first,
+                    number
+                        .filter(|&number| number <= words.saturating_sub(first))
+                        .map_or(0, |number| first + number),
+                    1,
+                )
+            }
         };
         (first..end.min(words)).step_by(step)
     }
@@ -184,7 +209,7 @@ impl Keys {
     #[must_use]
     pub const fn triple(self) -> (i64, i64, i64) {
         match self {
-            Self::None | Self::Every => (0, 0, 0),
+            Self::None | Self::Every | Self::Counted { .. } => (0, 0, 0),
             Self::At(position) => (position as i64, position as i64, 1),
             Self::From { first, step } => (first as i64, -1, step as i64),
             Self::Pair { first } => (first as i64, first as i64 + 1, 1),
@@ -238,6 +263,7 @@ pub const fn check(rows: &[Spec]) {
                 assert!(first < words && step > 0, "the first key lies beyond the words")
             }
             Keys::Pair { first } => assert!(first + 1 < words, "the second key lies beyond the words"),
+            Keys::Counted { count } => assert!(count + 1 < words, "the first key lies beyond the words"),
             Keys::None | Keys::Every => {}
         }
         if let Run::Read(_) | Run::Write(_) = spec.run {

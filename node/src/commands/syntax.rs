@@ -266,6 +266,7 @@ fn mark_keys(argument: &mut Argument, keys: Keys, at: &mut usize) {
         _ => {
             argument.key_spec = match keys {
                 Keys::At(first) | Keys::From { first, .. } if *at == first => Some(0),
+                Keys::Counted { count } if *at == count + 1 => Some(0),
                 Keys::Pair { first } => at.checked_sub(first).filter(|number| *number < 2),
                 _ => None,
             };

@@ -14,7 +14,8 @@ use super::session::{QueuedCommand, Session};
 use super::spec::Flags;
 use super::table::{CommandId, Commands};
 use crate::store::{
-    Access, Database, Eviction, HashLimits, Lookups, PartitionSet, Store, StoreSettings, Writer,
+    Access, CollectionLimits, Database, Eviction, HashLimits, Lookups, PartitionSet, SetLimits, Store,
+    StoreSettings, Writer,
 };
 
 /// A store and one connection, driven by words.
@@ -63,7 +64,10 @@ impl Replica {
 const SETTINGS: StoreSettings = StoreSettings {
     memory_bytes_max: 64 << 20,
     eviction: Eviction::SEGMENT_MERGE,
-    hash_limits: HashLimits { entries_max: 512, value_bytes_max: 64 },
+    collection_limits: CollectionLimits {
+        hash: HashLimits { entries_max: 512, value_bytes_max: 64 },
+        set: SetLimits { integers_max: 8, entries_max: 6, value_bytes_max: 64 },
+    },
 };
 
 impl Bench {

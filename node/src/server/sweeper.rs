@@ -64,7 +64,10 @@ mod tests {
     use larder_proto::time::{Deadline, Millis};
 
     use super::*;
-    use crate::store::{Access, Database, Eviction, HashLimits, PartitionSet, StoreSettings, Writer};
+    use crate::store::{
+        Access, CollectionLimits, Database, Eviction, HashLimits, PartitionSet, SetLimits, StoreSettings,
+        Writer,
+    };
 
     struct Nowhere;
 
@@ -91,7 +94,10 @@ mod tests {
         let store = Store::new(&StoreSettings {
             memory_bytes_max: 64 << 20,
             eviction: Eviction::SEGMENT_MERGE,
-            hash_limits: HashLimits { entries_max: 512, value_bytes_max: 64 },
+            collection_limits: CollectionLimits {
+                hash: HashLimits { entries_max: 512, value_bytes_max: 64 },
+                set: SetLimits { integers_max: 512, entries_max: 128, value_bytes_max: 64 },
+            },
         });
         for key in (0..KEYS).map(|number| format!("{{t}}{number}")) {
             let partitions = PartitionSet::of(key.as_bytes());

@@ -5,7 +5,7 @@
 
 use larder_proto::effect::{Effect, Namespace};
 
-use super::value::Value;
+use super::value::{Collection, Hash, Set, Value};
 use super::writer::Writer;
 
 impl Writer<'_, '_> {
@@ -24,12 +24,23 @@ impl Writer<'_, '_> {
                 if created {
                     self.delete(key);
                 }
-                if created || self.holds_hash(key) {
+                if created || self.holds::<Hash>(key) {
                     let _ = self.hash_set(key, field, value);
                 }
             }
             Effect::HashDelete { key, field } => {
                 let _ = self.hash_remove(key, field);
+            }
+            Effect::SetAdd { key, member, created } => {
+                if created {
+                    self.delete(key);
+                }
+                if created || self.holds::<Set>(key) {
+                    let _ = self.set_add(key, member, 1);
+                }
+            }
+            Effect::SetRemove { key, member } => {
+                let _ = self.set_remove(key, member);
             }
             Effect::Flush => self.flush(self.database()),
             Effect::Swap { with } => self.apply_swap(with),
@@ -49,7 +60,7 @@ impl Writer<'_, '_> {
         }
     }
 
-    fn holds_hash(&self, key: &[u8]) -> bool {
-        matches!(self.peek(key).map(|item| &item.value), Some(Value::Hash(_)))
+    fn holds<C: Collection>(&self, key: &[u8]) -> bool {
+        self.peek(key).is_some_and(|item| C::of(&item.value).is_some())
     }
 }

@@ -2,8 +2,6 @@
 //!
 //! Lock order, one line: partitions ascending; of each, its table first and then its book.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use larder_proto::slot::{PARTITIONS, Partition};
 use larder_proto::time::Millis;
 use parking_lot::Mutex;
@@ -17,7 +15,7 @@ use super::index::{Index, ReadTable};
 use super::keyspace::Keyspace;
 use super::memory::Memory;
 use super::roster::Roster;
-use super::value::HashLimits;
+use super::value::{CollectionLimits, LiveCollectionLimits};
 use super::watch::Watchers;
 
 /// What a store is told when it is made.
@@ -27,8 +25,8 @@ pub struct StoreSettings {
     pub memory_bytes_max: usize,
     /// What happens at the limit.
     pub eviction: Eviction,
-    /// Until when hashes stay compact.
-    pub hash_limits: HashLimits,
+    /// Until when collections stay compact.
+    pub collection_limits: CollectionLimits,
 }
 
 /// All partitions of this node.
@@ -40,8 +38,7 @@ pub struct Store {
     pub(super) memory: Memory,
     pub(super) census: Census,
     pub(super) eviction: EvictionChoice,
-    hash_entries_max: AtomicUsize,
-    hash_value_bytes_max: AtomicUsize,
+    collection_limits: LiveCollectionLimits,
 }
 
 /// What a partition knows beside its table. Taken only after the table's lock, by whoever writes or walks.
@@ -113,8 +110,7 @@ impl Store {
             memory: Memory::new(settings.memory_bytes_max),
             census: Census::new(),
             eviction: EvictionChoice::new(settings.eviction),
-            hash_entries_max: AtomicUsize::new(settings.hash_limits.entries_max),
-            hash_value_bytes_max: AtomicUsize::new(settings.hash_limits.value_bytes_max),
+            collection_limits: LiveCollectionLimits::new(settings.collection_limits),
         }
     }
 
@@ -158,19 +154,15 @@ impl Store {
         self.eviction.set(eviction);
     }
 
-    /// Until when hashes stay compact.
+    /// Until when collections stay compact.
     #[must_use]
-    pub fn hash_limits(&self) -> HashLimits {
-        HashLimits {
-            entries_max: self.hash_entries_max.load(Ordering::Relaxed),
-            value_bytes_max: self.hash_value_bytes_max.load(Ordering::Relaxed),
-        }
+    pub fn collection_limits(&self) -> CollectionLimits {
+        self.collection_limits.get()
     }
 
-    /// Changes until when hashes stay compact; those that are not, stay as they are.
-    pub fn set_hash_limits(&self, limits: HashLimits) {
-        self.hash_entries_max.store(limits.entries_max, Ordering::Relaxed);
-        self.hash_value_bytes_max.store(limits.value_bytes_max, Ordering::Relaxed);
+    /// Changes until when collections stay compact; those that are not, stay as they are.
+    pub fn set_collection_limits(&self, limits: CollectionLimits) {
+        self.collection_limits.set(limits);
     }
 
     pub(super) fn lock_to_write(&self, partition: Partition) -> Locked<'_> {

@@ -11,7 +11,7 @@ use super::eviction::Eviction;
 use super::held::Held;
 use super::index::Lookup;
 use super::item::Item;
-use super::value::{Collection, Hash, HashLimits, Value};
+use super::value::{Collection, CollectionLimits, Hash, Value};
 use super::watch::WatchedKey;
 
 /// The key holds a value of another type than the command is for.
@@ -92,10 +92,10 @@ impl<'s> Keyspace<'s> {
         used.saturating_add(bytes) <= self.store.memory.ceiling()
     }
 
-    /// Until when hashes stay compact.
+    /// Until when collections stay compact.
     #[must_use]
-    pub fn hash_limits(&self) -> HashLimits {
-        self.store.hash_limits()
+    pub fn collection_limits(&self) -> CollectionLimits {
+        self.store.collection_limits()
     }
 
     /// What happens at the memory limit.

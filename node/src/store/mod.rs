@@ -19,6 +19,7 @@ mod value;
 mod walk;
 mod watch;
 mod writer;
+mod writer_sets;
 
 pub use databases::{DATABASES, Database, DatabaseSize};
 pub use engine::{Access, PartitionSet, Store, StoreSettings};
@@ -29,7 +30,9 @@ pub use memory::{Memory, MemoryUse};
 #[cfg(test)]
 pub(crate) use recount::{Contents, Plain};
 pub use sweep::Swept;
-pub use value::{Collection, Detached, Hash, HashLimits, Text, Value};
+pub use value::{
+    Collection, CollectionLimits, Detached, Hash, HashLimits, Member, Set, SetLimits, Text, Value,
+};
 pub use walk::{Cursor, Walker};
 pub use watch::{Watch, WatchedKey};
 pub use writer::{SPARE_BYTES_MAX, Writer};

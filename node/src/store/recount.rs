@@ -1,6 +1,6 @@
 //! For tests: counts everything again, and lists what can be seen, without trusting what was counted on the way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use larder_proto::slot::Partition;
 use larder_proto::time::{Deadline, Millis};
@@ -23,14 +23,20 @@ pub(crate) struct Recount {
 pub(crate) enum Plain {
     String(Vec<u8>),
     Hash(BTreeMap<Vec<u8>, Vec<u8>>),
+    Set(BTreeSet<Vec<u8>>),
 }
 
 /// Everything that can be seen, by database and key.
 pub(crate) type Contents = BTreeMap<(usize, Vec<u8>), (Plain, Deadline)>;
 
 impl Plain {
-    pub(crate) fn is_empty_hash(&self) -> bool {
-        matches!(self, Self::Hash(fields) if fields.is_empty())
+    /// Whether it is a collection without elements, of which the store keeps none.
+    pub(crate) fn is_empty_collection(&self) -> bool {
+        match self {
+            Self::String(_) => false,
+            Self::Hash(fields) => fields.is_empty(),
+            Self::Set(members) => members.is_empty(),
+        }
     }
 }
 
@@ -99,5 +105,6 @@ fn plain(value: &Value) -> Plain {
     match value {
         Value::String(text) => Plain::String(text.bytes.clone()),
         Value::Hash(hash) => Plain::Hash(hash.iter().map(|(f, v)| (f.to_vec(), v.to_vec())).collect()),
+        Value::Set(set) => Plain::Set(set.iter().map(|member| member.to_vec()).collect()),
     }
 }

@@ -106,7 +106,7 @@ impl<'k, 's> Writer<'k, 's> {
     /// # Errors
     /// The key holds another type; nothing was changed.
     pub fn hash_set(&mut self, key: &[u8], field: &[u8], value: &[u8]) -> Result<bool, WrongType> {
-        let limits = self.hash_limits();
+        let limits = self.collection_limits().hash;
         let (is_new, created) =
             self.edit_or_create(key, |hash: &mut Hash, created| (hash.set(field, value, limits), created))?;
         self.tell(key, &Effect::HashSet { key, field, value, created });
@@ -294,7 +294,7 @@ impl<'k, 's> Writer<'k, 's> {
     }
 
     #[inline]
-    fn tell(&mut self, key: &[u8], effect: &Effect<'_>) {
+    pub(super) fn tell(&mut self, key: &[u8], effect: &Effect<'_>) {
         let (database, namespace) = (self.database, self.namespace);
         let Some(locked) = self.keyspace.held.locked(key) else { return };
         locked.book.watchers.touch(database, key);
@@ -310,10 +310,21 @@ impl<'k, 's> Writer<'k, 's> {
                 for (number, (field, value)) in hash.iter().enumerate() {
                     self.tell(key, &Effect::HashSet { key, field, value, created: number == 0 });
                 }
-                if deadline != Deadline::NEVER {
-                    self.tell(key, &Effect::Deadline { key, deadline });
-                }
+                self.tell_deadline(key, deadline);
             }
+            Value::Set(set) => {
+                for (number, member) in set.iter().enumerate() {
+                    self.tell(key, &Effect::SetAdd { key, member: &member, created: number == 0 });
+                }
+                self.tell_deadline(key, deadline);
+            }
+        }
+    }
+
+    /// Tells the deadline of a collection, whose other effects carry none.
+    fn tell_deadline(&mut self, key: &[u8], deadline: Deadline) {
+        if deadline != Deadline::NEVER {
+            self.tell(key, &Effect::Deadline { key, deadline });
         }
     }
 

@@ -18,7 +18,7 @@ use larder_node::commands::spec::{Flags, Run};
 use larder_node::config::{self, Config};
 use larder_node::limits::ITEM_OVERHEAD_BYTES;
 use larder_node::server::{Facts, NodeStatistics, Password, Shared, SharedParts, Tunables};
-use larder_node::store::{HashLimits, Lookups, Store, StoreSettings};
+use larder_node::store::{CollectionLimits, HashLimits, Lookups, SetLimits, Store, StoreSettings};
 use larder_proto::effect::{Effect, EffectSink, Stamp};
 use larder_proto::resp::{ArgRange, Limits, Out, Progress, RequestParser};
 use larder_proto::slot::Partition;
@@ -48,8 +48,11 @@ impl Driver {
         let store = Arc::new(Store::new(&StoreSettings {
             memory_bytes_max,
             eviction: config.eviction,
-            // Small, so that conversations of a few commands meet both forms of a hash.
-            hash_limits: HashLimits { entries_max: 4, value_bytes_max: 16 },
+            // Small, so that conversations of a few commands meet both forms of a collection.
+            collection_limits: CollectionLimits {
+                hash: HashLimits { entries_max: 4, value_bytes_max: 16 },
+                set: SetLimits { integers_max: 4, entries_max: 3, value_bytes_max: 16 },
+            },
         }));
         let shared = join(config, &store, &clock);
         let session = Session::new(1, true, clock.now());

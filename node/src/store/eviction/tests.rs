@@ -4,7 +4,7 @@ use larder_proto::effect::{Effect, EffectSink, Stamp};
 use larder_proto::time::Deadline;
 
 use super::*;
-use crate::store::{Access, HashLimits, PartitionSet, StoreSettings, Writer};
+use crate::store::{Access, CollectionLimits, HashLimits, PartitionSet, SetLimits, StoreSettings, Writer};
 
 const NOW: Millis = Millis(1_000_000_000);
 const VALUE: [u8; 100] = [b'v'; 100];
@@ -19,7 +19,10 @@ fn store(eviction: &str) -> Store {
     Store::new(&StoreSettings {
         memory_bytes_max: 64 << 20,
         eviction: Eviction::named(eviction).unwrap(),
-        hash_limits: HashLimits { entries_max: 512, value_bytes_max: 64 },
+        collection_limits: CollectionLimits {
+            hash: HashLimits { entries_max: 512, value_bytes_max: 64 },
+            set: SetLimits { integers_max: 512, entries_max: 128, value_bytes_max: 64 },
+        },
     })
 }
 

@@ -19,7 +19,6 @@ use super::pages::Pages;
 pub(super) type Fields = Dictionary<true>;
 
 /// Fields alone.
-#[cfg(test)]
 pub(super) type Members = Dictionary<false>;
 
 /// The pairs. `VALUED` says whether they have values.

@@ -29,7 +29,7 @@ pub struct Hash {
 /// ```
 #[derive(Debug, Clone)]
 enum Form {
-    Compact(Packed),
+    Compact(Packed<true>),
     Full(Box<Fields>),
 }
 

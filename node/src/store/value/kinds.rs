@@ -1,8 +1,10 @@
 //! What a key may hold, and what each type weighs and is called.
 
+use larder_proto::resp::DECIMAL_BYTES_MAX;
 use larder_proto::time::Deadline;
 
 use super::hash::Hash;
+use super::set::Set;
 use super::weight::heap_bytes;
 
 /// What a key holds.
@@ -12,6 +14,8 @@ pub enum Value {
     String(Text),
     /// A hash: fields with values.
     Hash(Box<Hash>),
+    /// A set: members without order.
+    Set(Box<Set>),
 }
 
 /// A string. It remembers whether it was changed in place, which Redis tells in OBJECT ENCODING.
@@ -44,6 +48,7 @@ impl Value {
         match self {
             Self::String(_) => "string",
             Self::Hash(_) => "hash",
+            Self::Set(_) => "set",
         }
     }
 
@@ -52,10 +57,11 @@ impl Value {
     pub fn encoding(&self) -> &'static str {
         match self {
             Self::String(text) if text.edited => "raw",
-            Self::String(text) if is_canonical_integer(&text.bytes) => "int",
+            Self::String(text) if canonical_integer(&text.bytes).is_some() => "int",
             Self::String(text) if text.bytes.len() <= EMBEDDED_BYTES_MAX => "embstr",
             Self::String(_) => "raw",
             Self::Hash(hash) => hash.encoding(),
+            Self::Set(set) => set.encoding(),
         }
     }
 
@@ -65,14 +71,15 @@ impl Value {
         match self {
             Self::String(text) => heap_bytes(text.bytes.capacity()),
             Self::Hash(hash) => heap_bytes(size_of::<Hash>()) + hash.heap_bytes(),
+            Self::Set(set) => heap_bytes(size_of::<Set>()) + set.heap_bytes(),
         }
     }
 }
 
-/// Whether the bytes are a 64-bit integer in its only decimal spelling.
-fn is_canonical_integer(bytes: &[u8]) -> bool {
-    if bytes.is_empty() || bytes.len() > 20 {
-        return false;
+/// The 64-bit integer that the bytes are in its only decimal spelling, if they are one.
+pub(super) fn canonical_integer(bytes: &[u8]) -> Option<i64> {
+    if bytes.is_empty() || bytes.len() > DECIMAL_BYTES_MAX {
+        return None;
     }
     let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
     let canonical = match digits {
@@ -80,7 +87,7 @@ fn is_canonical_integer(bytes: &[u8]) -> bool {
         [b'1'..=b'9', rest @ ..] => rest.iter().all(u8::is_ascii_digit),
         _ => false,
     };
-    canonical && std::str::from_utf8(bytes).is_ok_and(|text| text.parse::<i64>().is_ok())
+    if canonical { std::str::from_utf8(bytes).ok()?.parse().ok() } else { None }
 }
 
 /// Longest string that Redis keeps in one block with its header.

@@ -3,13 +3,19 @@
 mod collection;
 mod fields;
 mod hash;
+mod integers;
 mod kinds;
 mod leaf;
+mod limits;
 mod packed;
 mod pages;
+mod set;
 mod weight;
 
 pub use collection::Collection;
 pub use hash::{Hash, HashLimits};
 pub use kinds::{Detached, Text, Value};
+pub use limits::CollectionLimits;
+pub(super) use limits::LiveCollectionLimits;
+pub use set::{Member, Set, SetLimits};
 pub(super) use weight::heap_bytes;
