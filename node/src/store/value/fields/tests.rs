@@ -125,13 +125,13 @@ fn a_member_costs_a_few_bytes() {
 fn long_pairs_stand_apart_and_leave_leaves_small() {
     let mut fields = Fields::default();
     for number in 0..2_000 {
-        fields.set(&bytes(number), &[7; 900]);
+        fields.set(&bytes(number), &[7; 200]);
         fields.set(&bytes(number + 10_000), &[7; 3_000]);
     }
     check(&fields);
     let largest = fields.leaves.iter().map(Leaf::block_bytes).max();
     assert!(largest < Some(16 * BLOCK_BYTES_MEAN_MAX), "{largest:?}");
-    let needed = 2_000 * (heap_bytes(3_008) + 4 + 900);
+    let needed = 2_000 * (heap_bytes(3_008) + 4 + 200);
     assert!(fields.heap_bytes() < needed + needed / 20, "{} of {needed}", fields.heap_bytes());
     (0..2_000).for_each(|number| assert!(!fields.set(&bytes(number), b"")));
     (0..2_000).for_each(|number| assert!(fields.remove(&bytes(number + 10_000))));
