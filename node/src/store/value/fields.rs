@@ -159,7 +159,12 @@ impl<const VALUED: bool> Dictionary<VALUED> {
     /// Adds or removes one leaf if the others are full or empty in the mean.
     fn balance(&mut self) {
         let leaves = self.leaves.len();
-        if self.pairs > leaves * PAIRS_MEAN_MAX || self.block_bytes > leaves * BLOCK_BYTES_MEAN_MAX {
+        let full_by_both =
+            self.pairs > leaves * PAIRS_MEAN_FULL && self.block_bytes > leaves * BLOCK_BYTES_MEAN_FULL;
+        if full_by_both
+            || self.pairs > leaves * PAIRS_MEAN_MAX
+            || self.block_bytes > leaves * BLOCK_BYTES_MEAN_MAX
+        {
             self.split();
         } else if leaves > 1
             && self.pairs < leaves * PAIRS_MEAN_MIN
@@ -232,14 +237,15 @@ const fn highest_bit(number: usize) -> usize {
     1 << number.ilog2()
 }
 
-/// Pairs of a leaf, in the mean, from which on another is added.
-const PAIRS_MEAN_MAX: usize = 16;
-
-/// Bytes of a leaf's block, in the mean, from which on another is added.
+/// Pairs and bytes of a leaf, in the mean, beyond which another is added: either many pairs, or many bytes, or enough of
+/// both. A look-up reads half a leaf, and a leaf costs 32 bytes beside its pairs.
+const PAIRS_MEAN_MAX: usize = 32;
 const BLOCK_BYTES_MEAN_MAX: usize = 1_024;
+const PAIRS_MEAN_FULL: usize = 16;
+const BLOCK_BYTES_MEAN_FULL: usize = 320;
 
 /// Pairs and bytes of a leaf, in the mean, below which one is removed.
-const PAIRS_MEAN_MIN: usize = 7;
+const PAIRS_MEAN_MIN: usize = 12;
 const BLOCK_BYTES_MEAN_MIN: usize = 448;
 
 /// Pairs by which a leaf that is taken to be full for a random choice exceeds twice the mean.

@@ -321,7 +321,11 @@ fn resize(block: &mut Box<[u8]>, bytes: usize) {
 /// The size of a block for so many bytes: what the allocator hands out anyway, so that most pairs that come or go
 /// leave the block where it is.
 const fn block_size(bytes: usize) -> usize {
-    heap_bytes(bytes).saturating_sub(ALLOCATOR_HEADER_BYTES)
+    match bytes {
+        0 => 0,
+        1..=BLOCK_BYTES_MIN => BLOCK_BYTES_MIN,
+        _ => heap_bytes(bytes) - ALLOCATOR_HEADER_BYTES,
+    }
 }
 
 /// Notes that the pairs end here.
@@ -349,6 +353,10 @@ fn split_large(pair: &[u8]) -> Option<(&[u8], &[u8])> {
 const INLINE_BYTES_MAX: usize = 250;
 
 const LARGE_HEADER_BYTES: usize = 4;
+
+/// Bytes of a block at least. Smaller ones the allocator (glibc, fastbins) puts aside when they are freed, however many,
+/// and joins them with their neighbours all at once later: millions of them stop the process for tens of milliseconds.
+const BLOCK_BYTES_MIN: usize = 136;
 
 const ALLOCATOR_HEADER_BYTES: usize = 8;
 

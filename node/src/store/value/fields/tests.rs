@@ -171,7 +171,7 @@ fn a_call_of_a_scan_is_short_whatever_was_removed() {
             break;
         }
     }
-    assert!(longest < 100, "{longest} at once");
+    assert!(longest < 150, "{longest} at once");
 }
 
 #[test]
