@@ -24,7 +24,7 @@ pub(super) enum Leaf<const VALUED: bool> {
 #[derive(Debug, Clone)]
 pub(super) struct Mixed {
     block: Box<[u8]>,
-    /// The large pairs in the order of their places in the block.
+    /// The large pairs in the order of their places in the block, then empty slots.
     large: Box<[Box<[u8]>]>,
 }
 
@@ -252,7 +252,9 @@ impl<const VALUED: bool> Leaf<VALUED> {
             }
             Self::Mixed(mixed) => {
                 *self = Self::Plain(mixed.block);
-                mixed.large.into_vec()
+                let mut large = mixed.large.into_vec();
+                large.retain(|pair| !pair.is_empty());
+                large
             }
         }
     }
@@ -263,8 +265,10 @@ impl<const VALUED: bool> Leaf<VALUED> {
             return;
         }
         let mut large = self.take_large();
-        large.reserve_exact(more.len());
+        let slots = (large.len() + more.len()).next_multiple_of(LARGE_SLOTS_STEP);
+        large.reserve_exact(slots.saturating_sub(large.len()));
         large.extend(more);
+        large.resize_with(slots, Box::default);
         let block = std::mem::take(self.block_mut());
         *self = Self::Mixed(Box::new(Mixed { block, large: large.into_boxed_slice() }));
     }
@@ -353,6 +357,9 @@ fn split_large(pair: &[u8]) -> Option<(&[u8], &[u8])> {
 const INLINE_BYTES_MAX: usize = 250;
 
 const LARGE_HEADER_BYTES: usize = 4;
+
+/// Slots for large pairs come in so many: a list that moved for each would leave gaps between long-lived pairs.
+const LARGE_SLOTS_STEP: usize = 8;
 
 /// Bytes of a block at least. Smaller ones the allocator (glibc, fastbins) puts aside when they are freed, however many,
 /// and joins them with their neighbours all at once later: millions of them stop the process for tens of milliseconds.
