@@ -70,6 +70,22 @@ pub enum Effect<'a> {
         /// The field.
         field: &'a [u8],
     },
+    /// The set has this member now.
+    SetAdd {
+        /// The client's key.
+        key: &'a [u8],
+        /// The member.
+        member: &'a [u8],
+        /// The set began with this member: whatever a copy holds under the key is replaced.
+        created: bool,
+    },
+    /// The member of the set is gone; a set without members is gone too.
+    SetRemove {
+        /// The client's key.
+        key: &'a [u8],
+        /// The member.
+        member: &'a [u8],
+    },
     /// Every key of the namespace is gone.
     Flush,
     /// The databases of two namespaces have changed places.
@@ -146,6 +162,8 @@ impl<'a> Effect<'a> {
             Self::ListSet { .. } => 11,
             Self::ListInsert { .. } => 12,
             Self::ListRemove { .. } => 13,
+            Self::SetAdd { .. } => 15,
+            Self::SetRemove { .. } => 16,
         }
     }
 
@@ -163,7 +181,9 @@ impl<'a> Effect<'a> {
             | Self::ListPop { key, .. }
             | Self::ListSet { key, .. }
             | Self::ListInsert { key, .. }
-            | Self::ListRemove { key, .. } => Some(key),
+            | Self::ListRemove { key, .. }
+            | Self::SetAdd { key, .. }
+            | Self::SetRemove { key, .. } => Some(key),
             Self::Flush | Self::Swap { .. } => None,
         }
     }
@@ -207,7 +227,10 @@ mod tests {
             Effect::ListSet { key, index: 0, value: b"v" },
             Effect::ListInsert { key, index: 0, value: b"v" },
             Effect::ListRemove { key, side: Side::Left, value: b"v", count: 1 },
+            Effect::SetAdd { key, member: b"m", created: true },
+            Effect::SetRemove { key, member: b"m" },
         ];
-        assert_eq!(effects.map(|effect| effect.number()), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]);
+        let numbers = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16];
+        assert_eq!(effects.map(|effect| effect.number()), numbers);
     }
 }

@@ -45,6 +45,7 @@ pub(super) fn categories(spec: &Spec) -> Vec<&'static str> {
     add(spec.reads(), "@read");
     add(spec.writes(), "@write");
     add(spec.group == Group::String, "@string");
+    add(spec.group == Group::Set, "@set");
     add(spec.group == Group::Hash, "@hash");
     add(spec.group == Group::List, "@list");
     add(admin, "@admin");

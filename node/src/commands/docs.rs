@@ -84,6 +84,7 @@ const fn group_name(group: Group) -> &'static str {
         Group::String => "string",
         Group::Hash => "hash",
         Group::List => "list",
+        Group::Set => "set",
         Group::Connection => "connection",
         Group::Server => "server",
         Group::Transactions => "transactions",

@@ -38,6 +38,9 @@ mod refused;
 mod scan;
 mod server;
 mod set;
+mod set_algebra;
+mod set_random;
+mod sets;
 mod slowlog;
 mod strings;
 mod syntax;
@@ -80,6 +83,9 @@ pub fn table() -> table::Commands {
         list_edits::ROWS,
         list_search::ROWS,
         list_moves::ROWS,
+        sets::ROWS,
+        set_algebra::ROWS,
+        set_random::ROWS,
         transactions::ROWS,
     ])
 }

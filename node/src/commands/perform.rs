@@ -157,7 +157,7 @@ impl Performer<'_> {
             }
             Run::Write(handler) => {
                 let keys = Writer::new(keyspace, self.sink);
-                handler(&mut WriteCx { keys, limits: self.limits }, request.args(), out)
+                handler(&mut WriteCx { keys, limits: self.limits, random: self.random }, request.args(), out)
             }
             Run::Walk(handler) => {
                 let keys = Walker::over(keyspace);

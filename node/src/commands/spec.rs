@@ -96,6 +96,8 @@ pub enum Group {
     Hash,
     /// Lists.
     List,
+    /// Sets.
+    Set,
     /// The connection.
     Connection,
     /// The node.

@@ -28,6 +28,7 @@ mod walk;
 mod watch;
 mod writer;
 mod writer_lists;
+mod writer_sets;
 
 pub use common::ExpiryLag;
 pub use databases::{DATABASES, Database, DatabaseSize};
@@ -38,7 +39,10 @@ pub use keyspace::{Keyspace, Lookups, WrongType};
 pub use memory::{Memory, MemoryUse};
 #[cfg(test)]
 pub(crate) use recount::{Contents, Plain};
-pub use value::{Collection, CollectionLimits, Detached, Hash, HashLimits, List, ListLimits, Text, Value};
+pub use value::{
+    Collection, CollectionLimits, Detached, Hash, HashLimits, List, ListLimits, Member, Set, SetLimits, Text,
+    Value,
+};
 pub use view::{Item, ValueRef};
 pub use walk::{Cursor, Walker};
 pub use watch::{Watch, WatchedKey};

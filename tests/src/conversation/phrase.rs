@@ -108,7 +108,7 @@ fn filled(token: Option<&str>, choice: u16) -> Vec<u8> {
         _ if choice % 16 == 15 => ANYTHING,
         Some(word) if word.chars().all(|c| c.is_ascii_uppercase() || c == '-') => return word.into(),
         Some("key" | "key1" | "key2" | "newkey" | "source" | "destination") => KEYS,
-        Some("field" | "value" | "message" | "element" | "pivot") => VALUES,
+        Some("field" | "member" | "value" | "message" | "element" | "pivot") => VALUES,
         Some("pattern") => PATTERNS,
         Some(_) => NUMBERS,
         None => ANYTHING,
