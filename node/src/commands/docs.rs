@@ -85,6 +85,7 @@ const fn group_name(group: Group) -> &'static str {
         Group::Hash => "hash",
         Group::List => "list",
         Group::Set => "set",
+        Group::SortedSet => "sorted-set",
         Group::Connection => "connection",
         Group::Server => "server",
         Group::Transactions => "transactions",

@@ -42,6 +42,7 @@ mod set_algebra;
 mod set_random;
 mod sets;
 mod slowlog;
+mod sorted_sets;
 mod strings;
 mod syntax;
 mod syntax_pieces;
@@ -86,6 +87,15 @@ pub fn table() -> table::Commands {
         sets::ROWS,
         set_algebra::ROWS,
         set_random::ROWS,
+        sorted_sets::add::ROWS,
+        sorted_sets::members::ROWS,
+        sorted_sets::ranges::ROWS,
+        sorted_sets::store_range::ROWS,
+        sorted_sets::spans::ROWS,
+        sorted_sets::pops::ROWS,
+        sorted_sets::random::ROWS,
+        sorted_sets::algebra::ROWS,
+        sorted_sets::store_algebra::ROWS,
         transactions::ROWS,
     ])
 }

@@ -31,6 +31,8 @@ pub(super) enum Step {
     SRem { key: String, member: String },
     SMove { from: String, to: String, member: String },
     SStore { operation: Operation, to: String, from: [String; 2] },
+    ZAdd { key: String, member: String, score: i64 },
+    ZRem { key: String, member: String },
 }
 
 /// What is made of two sets.
@@ -120,6 +122,8 @@ fn plain_step() -> impl Strategy<Value = Step> {
         2 => (key(), field()).prop_map(|(key, field)| Step::HDel { key, field }),
         12 => list_step().prop_map(Step::List),
         1 => (key(), field(), -9..9_i64).prop_map(|(key, field, amount)| Step::HIncrBy { key, field, amount }),
+        3 => (key(), value(), -3..3_i64).prop_map(|(key, member, score)| Step::ZAdd { key, member, score }),
+        2 => (key(), value()).prop_map(|(key, member)| Step::ZRem { key, member }),
     ]
 }
 
@@ -162,6 +166,8 @@ impl Step {
                 };
                 format!("{name} {to} {one} {other}")
             }
+            Self::ZAdd { key, member, score } => format!("zadd {key} {score} {member}"),
+            Self::ZRem { key, member } => format!("zrem {key} {member}"),
         })
     }
 }
@@ -238,6 +244,15 @@ impl Model {
             }
             Step::SMove { from, to, member } => self.smove(&from, &to, member),
             Step::SStore { operation, to, from } => self.sstore(operation, &to, from),
+            Step::ZAdd { key, member, score } => {
+                let bits = (score as f64).to_bits();
+                let is_new = self.sorted_set(&key)?.insert(member.into_bytes(), bits).is_none();
+                Ok(format!(":{}|", i32::from(is_new)))
+            }
+            Step::ZRem { key, member } => {
+                let removed = self.sorted_set(&key)?.remove(member.as_bytes()).is_some();
+                Ok(format!(":{}|", i32::from(removed)))
+            }
         }
     }
 
@@ -383,6 +398,15 @@ impl Model {
         let empty = || (Plain::Set(BTreeSet::new()), Deadline::NEVER);
         match self.contents.entry((self.database, key.as_bytes().to_vec())).or_insert_with(empty) {
             (Plain::Set(set), _) => Ok(set),
+            _ => Err(WRONG_TYPE.into()),
+        }
+    }
+
+    /// The scores of the sorted set under a key, made if there is none.
+    fn sorted_set(&mut self, key: &str) -> Result<&mut BTreeMap<Vec<u8>, u64>, String> {
+        let empty = || (Plain::SortedSet(BTreeMap::new()), Deadline::NEVER);
+        match self.contents.entry((self.database, key.as_bytes().to_vec())).or_insert_with(empty) {
+            (Plain::SortedSet(scores), _) => Ok(scores),
             _ => Err(WRONG_TYPE.into()),
         }
     }

@@ -74,7 +74,7 @@ impl<'r> Request<'r> {
             Keys::None => PartitionSet::none(),
             Keys::At(position) => PartitionSet::of(self.words[position].of(self.frame)),
             Keys::Every => PartitionSet::all(),
-            Keys::From { .. } | Keys::Pair { .. } | Keys::Counted(_) => PartitionSet::of_all(self.keys()),
+            Keys::From { .. } | Keys::Pair { .. } | Keys::Counted { .. } => PartitionSet::of_all(self.keys()),
         }
     }
 }

@@ -84,6 +84,16 @@ fn other_line() -> impl Strategy<Value = String> {
         }),
         (key(), [key(), key(), key()]).prop_map(|(to, from)| format!("sunionstore {to} {}", from.join(" "))),
         (key(), key(), member()).prop_map(|(from, to, member)| format!("smove {from} {to} {member}")),
+        (key(), 1..600_u32).prop_map(|(key, from)| {
+            let members: Vec<_> =
+                (from..from + 150).map(|member| format!("{} n{member}", member % 9)).collect();
+            format!("zadd {key} {}", members.join(" "))
+        }),
+        (key(), 0..9_u32).prop_map(|(key, from)| format!("zremrangebyscore {key} {from} 5")),
+        (key(), 0..200_u32).prop_map(|(key, count)| format!("zpopmax {key} {count}")),
+        (key(), value()).prop_map(|(key, member)| format!("zincrby {key} 0.1 {member}")),
+        (key(), key()).prop_map(|(from, to)| format!("zrangestore {to} {from} 0 -2")),
+        (key(), key()).prop_map(|(one, to)| format!("zunionstore {to} 2 {one} {to} aggregate max")),
         Just("multi".to_owned()),
         Just("exec".to_owned()),
         key().prop_map(|key| format!("watch {key}")),
@@ -100,7 +110,7 @@ proptest! {
         for step in &steps {
             let expected = model.run(step, &mut now);
             prop_assert_eq!(run(&mut bench, step), expected, "reply to {:?}", step);
-            // A failed HINCRBY or HDEL leaves no empty hash behind, neither here nor there.
+            // A failed HINCRBY or HDEL leaves no empty collection behind, neither here nor there.
             model.contents.retain(|_, (value, _)| !value.is_empty_collection());
             prop_assert_eq!(&bench.store.contents(bench.now), &model.contents, "after {:?}", step);
         }

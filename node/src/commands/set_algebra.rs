@@ -26,7 +26,7 @@ pub(super) const ROWS: &[Spec] = &[
     Spec {
         name: "sintercard",
         arity: Arity::AtLeast(3),
-        keys: Keys::Counted(1),
+        keys: Keys::Counted { count: 1, target: false },
         flags: Flags::NONE,
         group: Group::Set,
         since: "7.0.0",

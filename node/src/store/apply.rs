@@ -5,7 +5,8 @@
 
 use larder_proto::effect::{Effect, Namespace, Side};
 
-use super::value::{Collection, Hash, List, Set};
+use super::keyspace::WrongType;
+use super::value::{Collection, Hash, List, Set, SortedSet};
 use super::view::ValueRef;
 use super::writer::Writer;
 
@@ -47,6 +48,17 @@ impl Writer<'_, '_> {
             }
             Effect::SetRemove { key, member } => {
                 let _ = self.set_remove(key, member);
+            }
+            Effect::SortedSetAdd { key, member, score, created } => {
+                if created {
+                    self.delete(key);
+                }
+                if created || self.holds::<SortedSet>(key) {
+                    let _ = self.sorted_set_change(key, member, |_| Ok::<_, WrongType>(Some(score)));
+                }
+            }
+            Effect::SortedSetRemove { key, member } => {
+                let _ = self.sorted_set_remove(key, member);
             }
             Effect::Flush => self.flush(self.database()),
             Effect::Swap { with } => self.apply_swap(with),

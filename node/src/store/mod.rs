@@ -29,6 +29,7 @@ mod watch;
 mod writer;
 mod writer_lists;
 mod writer_sets;
+mod writer_sorted_sets;
 
 pub use common::ExpiryLag;
 pub use databases::{DATABASES, Database, DatabaseSize};
@@ -40,8 +41,8 @@ pub use memory::{Memory, MemoryUse};
 #[cfg(test)]
 pub(crate) use recount::{Contents, Plain};
 pub use value::{
-    Collection, CollectionLimits, Detached, Hash, HashLimits, List, ListLimits, Member, Set, SetLimits, Text,
-    Value,
+    Collection, CollectionLimits, Detached, Edge, Entries, Entry, Hash, HashLimits, List, ListLimits, Member,
+    MemberEdge, Set, SetLimits, SortedSet, SortedSetLimits, Text, Value,
 };
 pub use view::{Item, ValueRef};
 pub use walk::{Cursor, Walker};

@@ -28,6 +28,8 @@ pub(crate) enum Plain {
     Hash(BTreeMap<Vec<u8>, Vec<u8>>),
     List(Vec<Vec<u8>>),
     Set(BTreeSet<Vec<u8>>),
+    /// Members with the bits of their scores, both zeros being the same: only the full form keeps their signs.
+    SortedSet(BTreeMap<Vec<u8>, u64>),
 }
 
 /// Everything that can be seen, by database and key.
@@ -41,6 +43,7 @@ impl Plain {
             Self::Hash(fields) => fields.is_empty(),
             Self::List(elements) => elements.is_empty(),
             Self::Set(members) => members.is_empty(),
+            Self::SortedSet(scores) => scores.is_empty(),
         }
     }
 }
@@ -146,6 +149,9 @@ fn plain(item: &Item<'_>) -> Plain {
         ValueRef::Collection(Value::Set(set)) => {
             Plain::Set(set.iter().map(|member| member.to_vec()).collect())
         }
+        ValueRef::Collection(Value::SortedSet(set)) => Plain::SortedSet(
+            set.iter().map(|e| (e.member.to_vec(), (e.score.get() + 0.0).to_bits())).collect(),
+        ),
         ValueRef::Collection(Value::String(_)) => panic!("a string is no collection"),
     }
 }

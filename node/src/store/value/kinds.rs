@@ -6,6 +6,7 @@ use larder_proto::time::Deadline;
 use super::hash::Hash;
 use super::list::List;
 use super::set::Set;
+use super::sorted_set::SortedSet;
 use super::weight::heap_bytes;
 
 /// What a key holds.
@@ -19,6 +20,8 @@ pub enum Value {
     List(Box<List>),
     /// A set: members without order.
     Set(Box<Set>),
+    /// A sorted set: members with scores, in their order.
+    SortedSet(Box<SortedSet>),
 }
 
 /// A string. It remembers whether it was changed in place, which Redis tells in OBJECT ENCODING.
@@ -60,6 +63,7 @@ impl Value {
             Self::Hash(_) => "hash",
             Self::List(_) => "list",
             Self::Set(_) => "set",
+            Self::SortedSet(_) => "zset",
         }
     }
 
@@ -71,6 +75,7 @@ impl Value {
             Self::Hash(hash) => hash.encoding(),
             Self::List(list) => list.encoding(),
             Self::Set(set) => set.encoding(),
+            Self::SortedSet(set) => set.encoding(),
         }
     }
 
@@ -81,6 +86,7 @@ impl Value {
             Self::Hash(hash) => hash.drain_some(elements),
             Self::List(list) => list.drain_some(elements),
             Self::Set(set) => set.drain_some(elements),
+            Self::SortedSet(set) => set.drain_some(elements),
         }
     }
 
@@ -92,6 +98,7 @@ impl Value {
             Self::Hash(hash) => heap_bytes(size_of::<Hash>()) + hash.heap_bytes(),
             Self::List(list) => heap_bytes(size_of::<List>()) + list.heap_bytes(),
             Self::Set(set) => heap_bytes(size_of::<Set>()) + set.heap_bytes(),
+            Self::SortedSet(set) => heap_bytes(size_of::<SortedSet>()) + set.heap_bytes(),
         }
     }
 }

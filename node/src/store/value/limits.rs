@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::hash::HashLimits;
 use super::list::ListLimits;
 use super::set::SetLimits;
+use super::sorted_set::SortedSetLimits;
 
 /// Until when collections stay compact. Those that have left their compact form when a limit changes stay as they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct CollectionLimits {
     pub list: ListLimits,
     /// Of sets.
     pub set: SetLimits,
+    /// Of sorted sets.
+    pub sorted_set: SortedSetLimits,
 }
 
 /// The limits in force. Each number is read and written by itself: whoever reads during a change may see some of the new
@@ -28,6 +31,8 @@ pub(in crate::store) struct LiveCollectionLimits {
     set_integers_max: AtomicUsize,
     set_entries_max: AtomicUsize,
     set_value_bytes_max: AtomicUsize,
+    sorted_set_entries_max: AtomicUsize,
+    sorted_set_member_bytes_max: AtomicUsize,
 }
 
 impl LiveCollectionLimits {
@@ -40,6 +45,8 @@ impl LiveCollectionLimits {
             set_integers_max: AtomicUsize::new(limits.set.integers_max),
             set_entries_max: AtomicUsize::new(limits.set.entries_max),
             set_value_bytes_max: AtomicUsize::new(limits.set.value_bytes_max),
+            sorted_set_entries_max: AtomicUsize::new(limits.sorted_set.entries_max),
+            sorted_set_member_bytes_max: AtomicUsize::new(limits.sorted_set.member_bytes_max),
         }
     }
 
@@ -58,6 +65,10 @@ impl LiveCollectionLimits {
                 entries_max: self.set_entries_max.load(Ordering::Relaxed),
                 value_bytes_max: self.set_value_bytes_max.load(Ordering::Relaxed),
             },
+            sorted_set: SortedSetLimits {
+                entries_max: self.sorted_set_entries_max.load(Ordering::Relaxed),
+                member_bytes_max: self.sorted_set_member_bytes_max.load(Ordering::Relaxed),
+            },
         }
     }
 
@@ -69,5 +80,7 @@ impl LiveCollectionLimits {
         self.set_integers_max.store(limits.set.integers_max, Ordering::Relaxed);
         self.set_entries_max.store(limits.set.entries_max, Ordering::Relaxed);
         self.set_value_bytes_max.store(limits.set.value_bytes_max, Ordering::Relaxed);
+        self.sorted_set_entries_max.store(limits.sorted_set.entries_max, Ordering::Relaxed);
+        self.sorted_set_member_bytes_max.store(limits.sorted_set.member_bytes_max, Ordering::Relaxed);
     }
 }

@@ -11,6 +11,7 @@ mod list;
 mod packed;
 mod pages;
 mod set;
+mod sorted_set;
 mod weight;
 
 pub use collection::Collection;
@@ -20,4 +21,5 @@ pub use limits::CollectionLimits;
 pub(super) use limits::LiveCollectionLimits;
 pub use list::{List, ListLimits};
 pub use set::{Member, Set, SetLimits};
+pub use sorted_set::{Edge, Entries, Entry, MemberEdge, SortedSet, SortedSetLimits};
 pub(super) use weight::heap_bytes;
