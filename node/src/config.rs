@@ -55,6 +55,16 @@ pub struct Config {
     pub hash_value_bytes_max: usize,
     /// Size of a block of a list, as `list-max-listpack-size` says it.
     pub list_block_size: i64,
+    /// Members of a set of integers that is kept in one block.
+    pub set_integers_max: usize,
+    /// Members of a compact set.
+    pub set_entries_max: usize,
+    /// Bytes of a member of a compact set.
+    pub set_value_bytes_max: usize,
+    /// Members of a compact sorted set.
+    pub sorted_set_entries_max: usize,
+    /// Bytes of a member of a compact sorted set.
+    pub sorted_set_member_bytes_max: usize,
     /// Seconds that a node takes at most to finish what is in flight when it is told to stop.
     pub shutdown_seconds_max: u64,
     /// Which messages are logged.

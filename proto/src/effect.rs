@@ -2,6 +2,7 @@
 //! asked, so that applying an effect needs no clock, no randomness and no old value. Ordering and sending effects
 //! is left to the node.
 
+use crate::score::Score;
 use crate::slot::Partition;
 use crate::time::Deadline;
 
@@ -69,6 +70,40 @@ pub enum Effect<'a> {
         key: &'a [u8],
         /// The field.
         field: &'a [u8],
+    },
+    /// The set has this member now.
+    SetAdd {
+        /// The client's key.
+        key: &'a [u8],
+        /// The member.
+        member: &'a [u8],
+        /// The set began with this member: whatever a copy holds under the key is replaced.
+        created: bool,
+    },
+    /// The member of the set is gone; a set without members is gone too.
+    SetRemove {
+        /// The client's key.
+        key: &'a [u8],
+        /// The member.
+        member: &'a [u8],
+    },
+    /// The member of the sorted set has this score now.
+    SortedSetAdd {
+        /// The client's key.
+        key: &'a [u8],
+        /// The member.
+        member: &'a [u8],
+        /// The member's score.
+        score: Score,
+        /// The sorted set began with this member: whatever a copy holds under the key is replaced.
+        created: bool,
+    },
+    /// The member of the sorted set is gone; a sorted set without members is gone too.
+    SortedSetRemove {
+        /// The client's key.
+        key: &'a [u8],
+        /// The member.
+        member: &'a [u8],
     },
     /// Every key of the namespace is gone.
     Flush,
@@ -146,6 +181,10 @@ impl<'a> Effect<'a> {
             Self::ListSet { .. } => 11,
             Self::ListInsert { .. } => 12,
             Self::ListRemove { .. } => 13,
+            Self::SetAdd { .. } => 15,
+            Self::SetRemove { .. } => 16,
+            Self::SortedSetAdd { .. } => 18,
+            Self::SortedSetRemove { .. } => 19,
         }
     }
 
@@ -163,7 +202,11 @@ impl<'a> Effect<'a> {
             | Self::ListPop { key, .. }
             | Self::ListSet { key, .. }
             | Self::ListInsert { key, .. }
-            | Self::ListRemove { key, .. } => Some(key),
+            | Self::ListRemove { key, .. }
+            | Self::SetAdd { key, .. }
+            | Self::SetRemove { key, .. }
+            | Self::SortedSetAdd { key, .. }
+            | Self::SortedSetRemove { key, .. } => Some(key),
             Self::Flush | Self::Swap { .. } => None,
         }
     }
@@ -207,7 +250,12 @@ mod tests {
             Effect::ListSet { key, index: 0, value: b"v" },
             Effect::ListInsert { key, index: 0, value: b"v" },
             Effect::ListRemove { key, side: Side::Left, value: b"v", count: 1 },
+            Effect::SetAdd { key, member: b"m", created: true },
+            Effect::SetRemove { key, member: b"m" },
+            Effect::SortedSetAdd { key, member: b"m", score: Score::of(1), created: true },
+            Effect::SortedSetRemove { key, member: b"m" },
         ];
-        assert_eq!(effects.map(|effect| effect.number()), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]);
+        let numbers = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 18, 19];
+        assert_eq!(effects.map(|effect| effect.number()), numbers);
     }
 }

@@ -6,5 +6,6 @@ pub mod envelope;
 pub mod error;
 pub mod glob;
 pub mod resp;
+pub mod score;
 pub mod slot;
 pub mod time;

@@ -50,6 +50,22 @@ fn a_value_that_is_too_large_to_send_is_not_taken_away() {
 }
 
 #[test]
+fn members_that_are_too_many_to_send_stay_in_their_set() {
+    let server = larder(&["--max-reply", "1mb", "--max-value", "1mb"]);
+    let mut user = Connection::open(server.port()).expect("a connection");
+    for number in 0..20 {
+        let member = format!("{}{number}", "m".repeat(100_000));
+        assert_eq!(text(&mut user, &["SADD", "s", &member]), "1");
+    }
+    for words in [&["SPOP", "s", "20"][..], &["SPOP", "s", "15"], &["SMEMBERS", "s"], &["SUNION", "s", "t"]] {
+        assert_eq!(text(&mut user, words), TOO_LARGE, "{words:?}");
+        assert_eq!(text(&mut user, &["SCARD", "s"]), "20");
+    }
+    assert_eq!(text(&mut user, &["SRANDMEMBER", "s", "-30"]), TOO_LARGE);
+    assert_eq!(text(&mut user, &["SUNIONSTORE", "t", "s"]), "20");
+}
+
+#[test]
 fn names_of_keys_are_bounded_like_any_reply() {
     let server = larder(&["--max-reply", "1mb", "--max-value", "1mb"]);
     let mut user = Connection::open(server.port()).expect("a connection");

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use crate::commands::ports::Settings;
 use crate::config::{Config, FIXED, Names, ROWS, Row};
 use crate::server::Tunables;
-use crate::store::{CollectionLimits, HashLimits, ListLimits, Store};
+use crate::store::{CollectionLimits, HashLimits, ListLimits, SetLimits, SortedSetLimits, Store};
 
 /// The settings in force.
 pub struct LiveSettings {
@@ -75,6 +75,15 @@ pub(super) fn collection_limits(config: &Config) -> CollectionLimits {
             value_bytes_max: config.hash_value_bytes_max,
         },
         list: ListLimits::of_setting(config.list_block_size),
+        set: SetLimits {
+            integers_max: config.set_integers_max,
+            entries_max: config.set_entries_max,
+            value_bytes_max: config.set_value_bytes_max,
+        },
+        sorted_set: SortedSetLimits {
+            entries_max: config.sorted_set_entries_max,
+            member_bytes_max: config.sorted_set_member_bytes_max,
+        },
     }
 }
 

@@ -96,6 +96,15 @@ impl<'a> Args<'a> {
         parse_integer(self.bytes()?).ok_or(CommandError::NotInteger)
     }
 
+    /// The next word as a number above 0.
+    ///
+    /// # Errors
+    /// This sentence: there is none, or it is no such number.
+    pub fn positive_or(&mut self, sentence: &'static str) -> Result<usize, CommandError> {
+        let number = self.integer().ok().and_then(|number| usize::try_from(number).ok());
+        number.filter(|&number| number > 0).ok_or(CommandError::Plain(sentence))
+    }
+
     /// The next word as an integer within these bounds, both included.
     ///
     /// # Errors

@@ -22,6 +22,8 @@ pub struct WriteCx<'c, 's> {
     pub keys: Writer<'c, 's>,
     /// What the node lets a client do.
     pub limits: ValueLimits,
+    /// Source of choices.
+    pub random: &'c mut Rng,
 }
 
 impl WriteCx<'_, '_> {

@@ -45,8 +45,10 @@ pub(super) fn categories(spec: &Spec) -> Vec<&'static str> {
     add(spec.reads(), "@read");
     add(spec.writes(), "@write");
     add(spec.group == Group::String, "@string");
+    add(spec.group == Group::Set, "@set");
     add(spec.group == Group::Hash, "@hash");
     add(spec.group == Group::List, "@list");
+    add(spec.group == Group::SortedSet, "@sortedset");
     add(admin, "@admin");
     add(spec.flags.has(Flags::FAST), "@fast");
     add(!spec.flags.has(Flags::FAST), "@slow");
@@ -108,7 +110,7 @@ fn flags(spec: &Spec) -> Vec<&'static str> {
     let way_out = spec.group == Group::Transactions && !matches!(spec.run, Run::Exec);
     add(way_out || spec.flags.has(Flags::NO_AUTH), "allow_busy");
     add(spec.flags.has(Flags::NO_MULTI), "no_multi");
-    add(matches!(spec.keys, Keys::Counted(_)), "movablekeys");
+    add(matches!(spec.keys, Keys::Counted { .. }), "movablekeys");
     flags
 }
 
@@ -128,9 +130,12 @@ fn key_specifications(spec: &Spec, out: &mut Out<'_>) {
             key_specification(spec, first, |out| key_range(0, 1, out), out);
             key_specification(spec, first + 1, |out| key_range(0, 1, out), out);
         }
-        Keys::Counted(at) => {
-            out.set(1);
-            key_specification(spec, at, counted_keys, out);
+        Keys::Counted { count, target } => {
+            out.set(1 + usize::from(target));
+            if target {
+                key_specification(spec, count - 1, |out| key_range(0, 1, out), out);
+            }
+            key_specification(spec, count, counted_keys, out);
         }
     }
 }

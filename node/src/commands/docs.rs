@@ -84,6 +84,8 @@ const fn group_name(group: Group) -> &'static str {
         Group::String => "string",
         Group::Hash => "hash",
         Group::List => "list",
+        Group::Set => "set",
+        Group::SortedSet => "sorted-set",
         Group::Connection => "connection",
         Group::Server => "server",
         Group::Transactions => "transactions",

@@ -240,7 +240,9 @@ fn keys_of<'c, 'a>(commands: &'c Commands, args: Args<'a>) -> Result<(&'c Row, V
     }
     let word = |at: usize| words.get(at).copied();
     let keys: Vec<&[u8]> = row.spec.keys.positions(words.len(), word).map(|at| words[at]).collect();
-    if keys.is_empty() {
+    // Where the number of keys is none, the target alone is found.
+    let target = matches!(row.spec.keys, Keys::Counted { target: true, .. });
+    if keys.len() <= usize::from(target) {
         return Err(CommandError::Plain("Invalid arguments specified for command"));
     }
     Ok((row, keys))

@@ -37,7 +37,7 @@ pub(super) const ROWS: &[Spec] = &[
     Spec {
         name: "lmpop",
         arity: Arity::AtLeast(4),
-        keys: Keys::Counted(1),
+        keys: Keys::Counted { count: 1, target: false },
         flags: Flags::NONE,
         group: Group::List,
         since: "7.0.0",

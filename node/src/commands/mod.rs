@@ -38,7 +38,11 @@ mod refused;
 mod scan;
 mod server;
 mod set;
+mod set_algebra;
+mod set_random;
+mod sets;
 mod slowlog;
+mod sorted_sets;
 mod strings;
 mod syntax;
 mod syntax_pieces;
@@ -80,6 +84,18 @@ pub fn table() -> table::Commands {
         list_edits::ROWS,
         list_search::ROWS,
         list_moves::ROWS,
+        sets::ROWS,
+        set_algebra::ROWS,
+        set_random::ROWS,
+        sorted_sets::add::ROWS,
+        sorted_sets::members::ROWS,
+        sorted_sets::ranges::ROWS,
+        sorted_sets::store_range::ROWS,
+        sorted_sets::spans::ROWS,
+        sorted_sets::pops::ROWS,
+        sorted_sets::random::ROWS,
+        sorted_sets::algebra::ROWS,
+        sorted_sets::store_algebra::ROWS,
         transactions::ROWS,
     ])
 }

@@ -1,6 +1,6 @@
 //! For tests: commands drawn at random, and what they mean, written as plainly as can be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use larder_proto::time::{Deadline, Millis};
 use proptest::prelude::*;
@@ -27,6 +27,20 @@ pub(super) enum Step {
     HDel { key: String, field: String },
     HIncrBy { key: String, field: String, amount: i64 },
     List(ListStep),
+    SAdd { key: String, members: [String; 2] },
+    SRem { key: String, member: String },
+    SMove { from: String, to: String, member: String },
+    SStore { operation: Operation, to: String, from: [String; 2] },
+    ZAdd { key: String, member: String, score: i64 },
+    ZRem { key: String, member: String },
+}
+
+/// What is made of two sets.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Operation {
+    Intersection,
+    Union,
+    Difference,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +69,32 @@ pub(super) fn value() -> impl Strategy<Value = String> {
     ]
 }
 
+/// Integers and words, a long one among them: sets take all their forms.
+pub(super) fn member() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => (0..12_i32).prop_map(|number| number.to_string()),
+        2 => "[a-h]",
+        1 => Just("m".repeat(70)),
+    ]
+}
+
 fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![4 => plain_step(), 1 => set_step()]
+}
+
+fn set_step() -> impl Strategy<Value = Step> {
+    let operation =
+        prop_oneof![Just(Operation::Intersection), Just(Operation::Union), Just(Operation::Difference)];
+    prop_oneof![
+        6 => (key(), [member(), member()]).prop_map(|(key, members)| Step::SAdd { key, members }),
+        3 => (key(), member()).prop_map(|(key, member)| Step::SRem { key, member }),
+        2 => (key(), key(), member()).prop_map(|(from, to, member)| Step::SMove { from, to, member }),
+        2 => (operation, key(), [key(), key()])
+            .prop_map(|(operation, to, from)| Step::SStore { operation, to, from }),
+    ]
+}
+
+fn plain_step() -> impl Strategy<Value = Step> {
     let field = || prop_oneof![Just("f"), Just("g"), Just("h")].prop_map(str::to_owned);
     let option = prop_oneof![
         3 => Just(SetOption::None),
@@ -83,6 +122,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (key(), field()).prop_map(|(key, field)| Step::HDel { key, field }),
         12 => list_step().prop_map(Step::List),
         1 => (key(), field(), -9..9_i64).prop_map(|(key, field, amount)| Step::HIncrBy { key, field, amount }),
+        3 => (key(), value(), -3..3_i64).prop_map(|(key, member, score)| Step::ZAdd { key, member, score }),
+        2 => (key(), value()).prop_map(|(key, member)| Step::ZRem { key, member }),
     ]
 }
 
@@ -114,6 +155,19 @@ impl Step {
             Self::HDel { key, field } => format!("hdel {key} {field}"),
             Self::HIncrBy { key, field, amount } => format!("hincrby {key} {field} {amount}"),
             Self::List(step) => step.line(),
+            Self::SAdd { key, members: [one, other] } => format!("sadd {key} {one} {other}"),
+            Self::SRem { key, member } => format!("srem {key} {member}"),
+            Self::SMove { from, to, member } => format!("smove {from} {to} {member}"),
+            Self::SStore { operation, to, from: [one, other] } => {
+                let name = match operation {
+                    Operation::Intersection => "sinterstore",
+                    Operation::Union => "sunionstore",
+                    Operation::Difference => "sdiffstore",
+                };
+                format!("{name} {to} {one} {other}")
+            }
+            Self::ZAdd { key, member, score } => format!("zadd {key} {score} {member}"),
+            Self::ZRem { key, member } => format!("zrem {key} {member}"),
         })
     }
 }
@@ -180,6 +234,25 @@ impl Model {
             }
             Step::HIncrBy { key, field, amount } => self.hincrby(&key, field, amount),
             Step::List(step) => self.list_step(step),
+            Step::SAdd { key, members } => {
+                let set = self.set_under(&key)?;
+                let added = members.into_iter().filter(|member| set.insert(member.clone().into())).count();
+                Ok(format!(":{added}|"))
+            }
+            Step::SRem { key, member } => {
+                Ok(format!(":{}|", i32::from(self.set_under(&key)?.remove(member.as_bytes()))))
+            }
+            Step::SMove { from, to, member } => self.smove(&from, &to, member),
+            Step::SStore { operation, to, from } => self.sstore(operation, &to, from),
+            Step::ZAdd { key, member, score } => {
+                let bits = (score as f64).to_bits();
+                let is_new = self.sorted_set(&key)?.insert(member.into_bytes(), bits).is_none();
+                Ok(format!(":{}|", i32::from(is_new)))
+            }
+            Step::ZRem { key, member } => {
+                let removed = self.sorted_set(&key)?.remove(member.as_bytes()).is_some();
+                Ok(format!(":{}|", i32::from(removed)))
+            }
         }
     }
 
@@ -273,6 +346,32 @@ impl Model {
         Ok(format!(":{}|", number + amount))
     }
 
+    fn smove(&mut self, from: &str, to: &str, member: String) -> Reply {
+        if !self.contents.contains_key(&self.at(from)) {
+            return Ok(":0|".into());
+        }
+        self.set_under(from)?;
+        self.set_under(to)?;
+        let moved = self.set_under(from)?.remove(member.as_bytes());
+        if moved {
+            self.set_under(to)?.insert(member.into());
+        }
+        Ok(format!(":{}|", i32::from(moved)))
+    }
+
+    fn sstore(&mut self, operation: Operation, to: &str, from: [String; 2]) -> Reply {
+        let one = self.set_under(&from[0])?.clone();
+        let other = self.set_under(&from[1])?.clone();
+        let result: BTreeSet<Vec<u8>> = match operation {
+            Operation::Intersection => &one & &other,
+            Operation::Union => &one | &other,
+            Operation::Difference => &one - &other,
+        };
+        let length = result.len();
+        self.contents.insert(self.at(to), (Plain::Set(result), Deadline::NEVER));
+        Ok(format!(":{length}|"))
+    }
+
     pub(super) fn at(&self, key: &str) -> (usize, Vec<u8>) {
         (self.database, key.as_bytes().to_vec())
     }
@@ -290,6 +389,24 @@ impl Model {
         let empty = || (Plain::Hash(BTreeMap::new()), Deadline::NEVER);
         match self.contents.entry((self.database, key.as_bytes().to_vec())).or_insert_with(empty) {
             (Plain::Hash(hash), _) => Ok(hash),
+            _ => Err(WRONG_TYPE.into()),
+        }
+    }
+
+    /// The set under a key, made if there is none.
+    fn set_under(&mut self, key: &str) -> Result<&mut BTreeSet<Vec<u8>>, String> {
+        let empty = || (Plain::Set(BTreeSet::new()), Deadline::NEVER);
+        match self.contents.entry((self.database, key.as_bytes().to_vec())).or_insert_with(empty) {
+            (Plain::Set(set), _) => Ok(set),
+            _ => Err(WRONG_TYPE.into()),
+        }
+    }
+
+    /// The scores of the sorted set under a key, made if there is none.
+    fn sorted_set(&mut self, key: &str) -> Result<&mut BTreeMap<Vec<u8>, u64>, String> {
+        let empty = || (Plain::SortedSet(BTreeMap::new()), Deadline::NEVER);
+        match self.contents.entry((self.database, key.as_bytes().to_vec())).or_insert_with(empty) {
+            (Plain::SortedSet(scores), _) => Ok(scores),
             _ => Err(WRONG_TYPE.into()),
         }
     }

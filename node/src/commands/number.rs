@@ -1,5 +1,7 @@
 //! Numbers as Redis reads and writes them.
 
+use larder_proto::score::Score;
+
 /// A 64-bit integer in its only decimal spelling: no sign `+`, no leading zero, no space.
 #[must_use]
 pub fn parse_integer(text: &[u8]) -> Option<i64> {
@@ -28,6 +30,28 @@ pub fn parse_float(text: &[u8]) -> Option<f64> {
     let text = std::str::from_utf8(text).ok()?;
     let value: f64 = text.parse().ok()?;
     (!value.is_nan()).then_some(value)
+}
+
+/// A score, as ZADD takes it: any number but NaN that 64 bits can hold, infinite ones if they are called so.
+#[must_use]
+pub fn parse_score(text: &[u8]) -> Option<Score> {
+    let value = parse_float(text)?;
+    let is_named = text.iter().any(|byte| matches!(byte, b'n' | b'N'));
+    let has_digit = |text: &[u8]| text.iter().any(|byte| (b'1'..=b'9').contains(byte));
+    let mantissa = text.split(|byte| matches!(byte, b'e' | b'E')).next().unwrap_or_default();
+    // C's strtod says of these that they are out of range.
+    let is_beyond = if value == 0.0 { has_digit(mantissa) } else { value.is_infinite() && !is_named };
+    if is_beyond { None } else { Score::new(value) }
+}
+
+/// The bound of a range of scores without its bracket, as C's `strtod` reads it: what is out of range is infinite or
+/// zero, and nothing at all is zero.
+#[must_use]
+pub fn parse_bound(text: &[u8]) -> Option<Score> {
+    match text.trim_ascii_start() {
+        _ if text.is_empty() => Some(Score::of(0)),
+        text => Score::new(parse_float(text)?),
+    }
 }
 
 /// A number on its way through INCRBYFLOAT and HINCRBYFLOAT.
@@ -170,6 +194,30 @@ mod tests {
             assert_eq!(parse_integer(wrong.as_bytes()), None, "{wrong}");
         }
         assert_eq!(parse_integer(b"-9223372036854775808"), Some(i64::MIN));
+    }
+
+    #[test]
+    fn scores_are_finite_unless_they_say_so() {
+        for (text, number) in [
+            ("1", 1.0),
+            ("-.5", -0.5),
+            ("+inf", f64::INFINITY),
+            ("-Infinity", f64::NEG_INFINITY),
+            ("0e5", 0.0),
+            ("5e-324", 5e-324),
+        ] {
+            assert_eq!(parse_score(text.as_bytes()).map(Score::get), Some(number), "{text}");
+        }
+        for text in ["", "nan", "1e400", "-1e400", "1e-400", "x", "1x", " 1", "1 "] {
+            assert_eq!(parse_score(text.as_bytes()), None, "{text}");
+        }
+        for (text, number) in [("", 0.0), (" 5", 5.0), ("1e400", f64::INFINITY), ("-inf", f64::NEG_INFINITY)]
+        {
+            assert_eq!(parse_bound(text.as_bytes()).map(Score::get), Some(number), "{text}");
+        }
+        for text in ["nan", "5 ", "x", "((5", " "] {
+            assert_eq!(parse_bound(text.as_bytes()), None, "{text}");
+        }
     }
 
     #[test]

@@ -76,7 +76,7 @@ impl<'r> Request<'r> {
             Keys::None => PartitionSet::none(),
             Keys::At(position) => PartitionSet::of(self.words[position].of(self.frame)),
             Keys::Every => PartitionSet::all(),
-            Keys::From { .. } | Keys::Pair { .. } | Keys::Counted(_) => PartitionSet::of_all(self.keys()),
+            Keys::From { .. } | Keys::Pair { .. } | Keys::Counted { .. } => PartitionSet::of_all(self.keys()),
         }
     }
 }
@@ -159,7 +159,7 @@ impl Performer<'_> {
             }
             Run::Write(handler) => {
                 let keys = Writer::new(keyspace, self.sink);
-                handler(&mut WriteCx { keys, limits: self.limits }, request.args(), out)
+                handler(&mut WriteCx { keys, limits: self.limits, random: self.random }, request.args(), out)
             }
             Run::Walk(handler) => {
                 let keys = Walker::over(keyspace);

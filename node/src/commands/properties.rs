@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use larder_proto::time::Millis;
 use proptest::prelude::*;
 
-use super::model::{Model, Step, key, steps, value};
+use super::model::{Model, Step, key, member, steps, value};
 use super::testing::{Bench, Replica};
 use crate::store::Database;
 
@@ -73,6 +73,27 @@ fn other_line() -> impl Strategy<Value = String> {
             let fields: Vec<_> = (from..from + 300).map(|field| format!("n{field}")).collect();
             format!("hdel {key} {}", fields.join(" "))
         }),
+        (key(), 0..5_u32).prop_map(|(key, count)| format!("spop {key} {count}")),
+        (key(), 1..600_u32).prop_map(|(key, from)| {
+            let members: Vec<_> = (from..from + 200).map(|member| format!("n{member}")).collect();
+            format!("sadd {key} {}", members.join(" "))
+        }),
+        (key(), 1..600_u32).prop_map(|(key, from)| {
+            let members: Vec<_> = (from..from + 300).map(|member| format!("n{member}")).collect();
+            format!("srem {key} {}", members.join(" "))
+        }),
+        (key(), [key(), key(), key()]).prop_map(|(to, from)| format!("sunionstore {to} {}", from.join(" "))),
+        (key(), key(), member()).prop_map(|(from, to, member)| format!("smove {from} {to} {member}")),
+        (key(), 1..600_u32).prop_map(|(key, from)| {
+            let members: Vec<_> =
+                (from..from + 150).map(|member| format!("{} n{member}", member % 9)).collect();
+            format!("zadd {key} {}", members.join(" "))
+        }),
+        (key(), 0..9_u32).prop_map(|(key, from)| format!("zremrangebyscore {key} {from} 5")),
+        (key(), 0..200_u32).prop_map(|(key, count)| format!("zpopmax {key} {count}")),
+        (key(), value()).prop_map(|(key, member)| format!("zincrby {key} 0.1 {member}")),
+        (key(), key()).prop_map(|(from, to)| format!("zrangestore {to} {from} 0 -2")),
+        (key(), key()).prop_map(|(one, to)| format!("zunionstore {to} 2 {one} {to} aggregate max")),
         Just("multi".to_owned()),
         Just("exec".to_owned()),
         key().prop_map(|key| format!("watch {key}")),
@@ -89,7 +110,7 @@ proptest! {
         for step in &steps {
             let expected = model.run(step, &mut now);
             prop_assert_eq!(run(&mut bench, step), expected, "reply to {:?}", step);
-            // A failed HINCRBY or HDEL leaves no empty hash behind, neither here nor there.
+            // A failed HINCRBY or HDEL leaves no empty collection behind, neither here nor there.
             model.contents.retain(|_, (value, _)| !value.is_empty_collection());
             prop_assert_eq!(&bench.store.contents(bench.now), &model.contents, "after {:?}", step);
         }
@@ -118,27 +139,30 @@ proptest! {
         others in proptest::collection::vec((0..40_u8, 0..5_u8), 0..120),
         staying in proptest::collection::btree_set(0..40_u8, 0..12),
         count in 1..9_usize,
-        in_hash: bool,
+        within in prop_oneof![Just(Within::Database), Just(Within::Hash), Just(Within::Set)],
     ) {
         let mut bench = Bench::new();
-        if in_hash {
-            // A hash this long has left its compact form.
-            bench.run(&format!("hset {{t}}hash {} v", "x".repeat(70)));
-        }
-        staying.iter().for_each(|number| put(&mut bench, in_hash, *number));
+        // What has a member this long has left its compact form.
+        match within {
+            Within::Database => String::new(),
+            Within::Hash => bench.run(&format!("hset {{t}}hash {} v", "x".repeat(70))),
+            Within::Set => bench.run(&format!("sadd {{t}}set {}", "x".repeat(70))),
+        };
+        staying.iter().for_each(|number| put(&mut bench, within, *number));
         let (mut changes, mut seen) = (others.iter(), Vec::new());
         let mut change = |bench: &mut Bench| {
             for &(number, kind) in changes.by_ref().take(6) {
-                disturb(bench, in_hash, number, kind, staying.contains(&number));
+                disturb(bench, within, number, kind, staying.contains(&number));
             }
         };
         change(&mut bench);
         change(&mut bench);
         let mut cursor = "0".to_owned();
         loop {
-            let reply = bench.run(&match in_hash {
-                true => format!("hscan {{t}}hash {cursor} match {{t}}k* count {count}"),
-                false => format!("scan {cursor} match {{t}}k* count {count}"),
+            let reply = bench.run(&match within {
+                Within::Database => format!("scan {cursor} match {{t}}k* count {count}"),
+                Within::Hash => format!("hscan {{t}}hash {cursor} match {{t}}k* count {count}"),
+                Within::Set => format!("sscan {{t}}set {cursor} match {{t}}k* count {count}"),
             });
             cursor = reply.split('|').nth(2).unwrap().to_owned();
             seen.extend(reply.split('|').filter(|word| word.starts_with("{t}k")).map(str::to_owned));
@@ -151,8 +175,16 @@ proptest! {
             let times = seen.iter().filter(|name| **name == name_of(*number)).count();
             prop_assert_eq!(times, 1, "{} came {} times", number, times);
         }
-        prop_assert!(in_hash || seen.iter().collect::<BTreeSet<_>>().len() <= 40);
+        prop_assert!(within != Within::Database || seen.iter().collect::<BTreeSet<_>>().len() <= 40);
     }
+}
+
+/// What is scanned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Within {
+    Database,
+    Hash,
+    Set,
 }
 
 /// All names have one tag, so that they crowd in one partition.
@@ -160,27 +192,30 @@ fn name_of(number: u8) -> String {
     format!("{{t}}k{number}")
 }
 
-fn put(bench: &mut Bench, in_hash: bool, number: u8) {
-    bench.run(&match in_hash {
-        true => format!("hset {{t}}hash {} v", name_of(number)),
-        false => format!("set {} v", name_of(number)),
+fn put(bench: &mut Bench, within: Within, number: u8) {
+    let name = name_of(number);
+    bench.run(&match within {
+        Within::Database => format!("set {name} v"),
+        Within::Hash => format!("hset {{t}}hash {name} v"),
+        Within::Set => format!("sadd {{t}}set {name}"),
     });
 }
 
 /// Changes a name; one that stays is only written again, in one way or another.
-fn disturb(bench: &mut Bench, in_hash: bool, number: u8, kind: u8, stays: bool) {
+fn disturb(bench: &mut Bench, within: Within, number: u8, kind: u8, stays: bool) {
     let name = name_of(number);
-    match (kind, in_hash, stays) {
-        (0 | 1, true, false) => drop(bench.run(&format!("hdel {{t}}hash {name}"))),
-        (0 | 1, false, false) => drop(bench.run(&format!("del {name}"))),
-        (2, false, _) => {
+    match (kind, within, stays) {
+        (0 | 1, Within::Hash, false) => drop(bench.run(&format!("hdel {{t}}hash {name}"))),
+        (0 | 1, Within::Set, false) => drop(bench.run(&format!("srem {{t}}set {name}"))),
+        (0 | 1, Within::Database, false) => drop(bench.run(&format!("del {name}"))),
+        (2, Within::Database, _) => {
             bench.run("set {t}source w");
             bench.run(&format!("rename {{t}}source {name}"));
         }
-        (3, false, _) => {
+        (3, Within::Database, _) => {
             bench.run("set elsewhere w");
             bench.run(&format!("copy elsewhere {name} replace"));
         }
-        _ => put(bench, in_hash, number),
+        _ => put(bench, within, number),
     }
 }

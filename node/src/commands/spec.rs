@@ -79,8 +79,13 @@ pub enum Keys {
         /// Position of the first key.
         first: usize,
     },
-    /// As many words as the word at this position says, right behind it; none if it says no number, or too large a one.
-    Counted(usize),
+    /// As many words as the word at `count` says, right behind it; none if it says no number, or too large a one.
+    Counted {
+        /// Position of the number of keys.
+        count: usize,
+        /// The word before the number is a key too, which the command writes.
+        target: bool,
+    },
     /// Every key there is: all partitions are locked.
     Every,
 }
@@ -96,6 +101,10 @@ pub enum Group {
     Hash,
     /// Lists.
     List,
+    /// Sets.
+    Set,
+    /// Sorted sets.
+    SortedSet,
     /// The connection.
     Connection,
     /// The node.
@@ -181,28 +190,34 @@ impl Keys {
         words: usize,
         word: impl FnOnce(usize) -> Option<&'w [u8]>,
     ) -> impl Iterator<Item = usize> {
+        let target = match self {
+            Self::Counted { count, target: true } => count.checked_sub(1),
+            _ => None,
+        };
         let (first, end, step) = match self {
             Self::None | Self::Every => (0, 0, 1),
             Self::At(position) => (position, position + 1, 1),
             Self::From { first, step } => (first, words, step),
             Self::Pair { first } => (first, first + 2, 1),
-            Self::Counted(at) => {
+            Self::Counted { count: at, .. } => {
                 let count = word(at).and_then(parse_integer).and_then(|count| usize::try_from(count).ok());
                 let count = count.filter(|count| *count < words - at.min(words)).unwrap_or(0);
                 (at + 1, at + 1 + count, 1)
             }
         };
-        (first..end.min(words)).step_by(step)
+        target.into_iter().chain((first..end.min(words)).step_by(step))
     }
 
     /// First position, last position (negative from the end) and step, as COMMAND gives them.
     #[must_use]
     pub const fn triple(self) -> (i64, i64, i64) {
         match self {
-            Self::None | Self::Every | Self::Counted(_) => (0, 0, 0),
+            Self::None | Self::Every => (0, 0, 0),
             Self::At(position) => (position as i64, position as i64, 1),
             Self::From { first, step } => (first as i64, -1, step as i64),
             Self::Pair { first } => (first as i64, first as i64 + 1, 1),
+            Self::Counted { count, target: true } => (count as i64 - 1, count as i64 - 1, 1),
+            Self::Counted { target: false, .. } => (0, 0, 0),
         }
     }
 }
@@ -253,7 +268,7 @@ pub const fn check(rows: &[Spec]) {
                 assert!(first < words && step > 0, "the first key lies beyond the words")
             }
             Keys::Pair { first } => assert!(first + 1 < words, "the second key lies beyond the words"),
-            Keys::Counted(at) => assert!(at + 1 < words, "the first key lies beyond the words"),
+            Keys::Counted { count, .. } => assert!(count + 1 < words, "the first key lies beyond the words"),
             Keys::None | Keys::Every => {}
         }
         if let Run::Read(_) | Run::Write(_) = spec.run {

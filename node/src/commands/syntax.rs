@@ -10,8 +10,8 @@
 //! `[...]` lets the group that it ends be repeated.
 //!
 //! The type of a value follows from its name: those of [`INTEGERS`] are integers, `unix-time…` are times, `pattern` is a
-//! pattern, an `increment` is a double where the summary speaks of floating point; words at the row's key positions are
-//! keys; the rest are strings.
+//! pattern, a `score` or `weight` is a double, as is an `increment` where the summary speaks of floating point; words
+//! at the row's key positions are keys; the rest are strings.
 
 use super::spec::{Keys, Spec};
 use super::syntax_pieces::{Piece, pieces};
@@ -97,6 +97,7 @@ impl Kind {
     fn of_value(name: &str, floating: bool) -> Self {
         match name {
             "pattern" => Self::Pattern,
+            "score" | "weight" => Self::Double,
             "increment" if floating => Self::Double,
             _ if name.starts_with("unix-time") => Self::UnixTime,
             _ if INTEGERS.contains(&name) => Self::Integer,
@@ -270,8 +271,9 @@ fn mark_keys(argument: &mut Argument, keys: Keys, at: &mut usize) {
         _ => {
             argument.key_spec = match keys {
                 Keys::At(first) | Keys::From { first, .. } if *at == first => Some(0),
-                Keys::Counted(count) if *at == count + 1 => Some(0),
                 Keys::Pair { first } => at.checked_sub(first).filter(|number| *number < 2),
+                Keys::Counted { count, target } if *at == count + 1 => Some(usize::from(target)),
+                Keys::Counted { count, target: true } if *at + 1 == count => Some(0),
                 _ => None,
             };
             if argument.key_spec.is_some() {

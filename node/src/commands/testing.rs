@@ -14,8 +14,8 @@ use super::session::{QueuedCommand, Session};
 use super::spec::Flags;
 use super::table::{CommandId, Commands};
 use crate::store::{
-    Access, CollectionLimits, Database, Eviction, HashLimits, ListLimits, Lookups, PartitionSet, Store,
-    StoreSettings, Writer,
+    Access, CollectionLimits, Database, Eviction, HashLimits, ListLimits, Lookups, PartitionSet, SetLimits,
+    SortedSetLimits, Store, StoreSettings, Writer,
 };
 
 /// A store and one connection, driven by words.
@@ -68,6 +68,8 @@ const SETTINGS: StoreSettings = StoreSettings {
     collection_limits: CollectionLimits {
         hash: HashLimits { entries_max: 512, value_bytes_max: 64 },
         list: ListLimits { bytes_max: 64, entries_max: 4 },
+        set: SetLimits { integers_max: 8, entries_max: 6, value_bytes_max: 64 },
+        sorted_set: SortedSetLimits { entries_max: 128, member_bytes_max: 64 },
     },
 };
 

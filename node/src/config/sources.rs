@@ -117,6 +117,11 @@ impl Config {
             hash_entries_max: 0,
             hash_value_bytes_max: 0,
             list_block_size: 0,
+            set_integers_max: 0,
+            set_entries_max: 0,
+            set_value_bytes_max: 0,
+            sorted_set_entries_max: 0,
+            sorted_set_member_bytes_max: 0,
             shutdown_seconds_max: 0,
             log: String::new(),
         }

@@ -112,8 +112,8 @@ mod tests {
 
     use super::*;
     use crate::store::{
-        Access, CollectionLimits, Database, Eviction, HashLimits, ListLimits, PartitionSet, StoreSettings,
-        Writer,
+        Access, CollectionLimits, Database, Eviction, HashLimits, ListLimits, PartitionSet, SetLimits,
+        SortedSetLimits, StoreSettings, Writer,
     };
 
     struct Nowhere;
@@ -151,6 +151,8 @@ mod tests {
             collection_limits: CollectionLimits {
                 hash: HashLimits { entries_max: 512, value_bytes_max: 64 },
                 list: ListLimits::of_setting(-2),
+                set: SetLimits { integers_max: 512, entries_max: 128, value_bytes_max: 64 },
+                sorted_set: SortedSetLimits { entries_max: 128, member_bytes_max: 64 },
             },
         })
         .unwrap();

@@ -5,7 +5,8 @@
 
 use larder_proto::effect::{Effect, Namespace, Side};
 
-use super::value::{Collection, Hash, List};
+use super::keyspace::WrongType;
+use super::value::{Collection, Hash, List, Set, SortedSet};
 use super::view::ValueRef;
 use super::writer::Writer;
 
@@ -37,6 +38,28 @@ impl Writer<'_, '_> {
             | Effect::ListSet { .. }
             | Effect::ListInsert { .. }
             | Effect::ListRemove { .. } => self.apply_to_list(effect),
+            Effect::SetAdd { key, member, created } => {
+                if created {
+                    self.delete(key);
+                }
+                if created || self.holds::<Set>(key) {
+                    let _ = self.set_add(key, member, 1);
+                }
+            }
+            Effect::SetRemove { key, member } => {
+                let _ = self.set_remove(key, member);
+            }
+            Effect::SortedSetAdd { key, member, score, created } => {
+                if created {
+                    self.delete(key);
+                }
+                if created || self.holds::<SortedSet>(key) {
+                    let _ = self.sorted_set_change(key, member, |_| Ok::<_, WrongType>(Some(score)));
+                }
+            }
+            Effect::SortedSetRemove { key, member } => {
+                let _ = self.sorted_set_remove(key, member);
+            }
             Effect::Flush => self.flush(self.database()),
             Effect::Swap { with } => self.apply_swap(with),
         }

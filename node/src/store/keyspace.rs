@@ -13,7 +13,7 @@ use super::engine::{Hint, Store};
 use super::eviction::Eviction;
 use super::held::Held;
 use super::table::Tag;
-use super::value::{Collection, CollectionLimits, Hash};
+use super::value::{Collection, CollectionLimits, Hash, SortedSet};
 use super::view::{Item, ValueRef};
 use super::watch::WatchedKey;
 
@@ -195,6 +195,15 @@ impl<'s> Keyspace<'s> {
     /// The key holds another type.
     #[inline]
     pub fn hash(&self, key: &[u8]) -> Result<Option<&Hash>, WrongType> {
+        self.collection(key)
+    }
+
+    /// The sorted set under a key.
+    ///
+    /// # Errors
+    /// The key holds another type.
+    #[inline]
+    pub fn sorted_set(&self, key: &[u8]) -> Result<Option<&SortedSet>, WrongType> {
         self.collection(key)
     }
 

@@ -28,6 +28,8 @@ mod walk;
 mod watch;
 mod writer;
 mod writer_lists;
+mod writer_sets;
+mod writer_sorted_sets;
 
 pub use common::ExpiryLag;
 pub use databases::{DATABASES, Database, DatabaseSize};
@@ -38,7 +40,10 @@ pub use keyspace::{Keyspace, Lookups, WrongType};
 pub use memory::{Memory, MemoryUse};
 #[cfg(test)]
 pub(crate) use recount::{Contents, Plain};
-pub use value::{Collection, CollectionLimits, Detached, Hash, HashLimits, List, ListLimits, Text, Value};
+pub use value::{
+    Collection, CollectionLimits, Detached, Edge, Entries, Entry, Hash, HashLimits, List, ListLimits, Member,
+    MemberEdge, Set, SetLimits, SortedSet, SortedSetLimits, Text, Value,
+};
 pub use view::{Item, ValueRef};
 pub use walk::{Cursor, Walker};
 pub use watch::{Watch, WatchedKey};

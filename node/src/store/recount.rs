@@ -1,6 +1,6 @@
 //! For tests: counts everything again, and lists what can be seen, without trusting what was counted on the way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use larder_proto::time::{Deadline, Millis};
 
@@ -27,6 +27,9 @@ pub(crate) enum Plain {
     String(Vec<u8>),
     Hash(BTreeMap<Vec<u8>, Vec<u8>>),
     List(Vec<Vec<u8>>),
+    Set(BTreeSet<Vec<u8>>),
+    /// Members with the bits of their scores, both zeros being the same: only the full form keeps their signs.
+    SortedSet(BTreeMap<Vec<u8>, u64>),
 }
 
 /// Everything that can be seen, by database and key.
@@ -39,6 +42,8 @@ impl Plain {
             Self::String(_) => false,
             Self::Hash(fields) => fields.is_empty(),
             Self::List(elements) => elements.is_empty(),
+            Self::Set(members) => members.is_empty(),
+            Self::SortedSet(scores) => scores.is_empty(),
         }
     }
 }
@@ -141,6 +146,12 @@ fn plain(item: &Item<'_>) -> Plain {
         ValueRef::Collection(Value::List(list)) => {
             Plain::List(list.iter_from(0).map(<[u8]>::to_vec).collect())
         }
+        ValueRef::Collection(Value::Set(set)) => {
+            Plain::Set(set.iter().map(|member| member.to_vec()).collect())
+        }
+        ValueRef::Collection(Value::SortedSet(set)) => Plain::SortedSet(
+            set.iter().map(|e| (e.member.to_vec(), (e.score.get() + 0.0).to_bits())).collect(),
+        ),
         ValueRef::Collection(Value::String(_)) => panic!("a string is no collection"),
     }
 }

@@ -279,6 +279,19 @@ impl<'k, 's> Writer<'k, 's> {
                 }
                 self.tell_deadline(key, deadline);
             }
+            Value::Set(set) => {
+                for (number, member) in set.iter().enumerate() {
+                    self.tell(key, &Effect::SetAdd { key, member: &member, created: number == 0 });
+                }
+                self.tell_deadline(key, deadline);
+            }
+            Value::SortedSet(set) => {
+                for (number, entry) in set.iter().enumerate() {
+                    let (member, score) = (entry.member, entry.score);
+                    self.tell(key, &Effect::SortedSetAdd { key, member, score, created: number == 0 });
+                }
+                self.tell_deadline(key, deadline);
+            }
             Value::List(list) => {
                 for (number, value) in list.iter_from(0).enumerate() {
                     self.tell(key, &Effect::ListPush { key, side: Side::Right, value, created: number == 0 });

@@ -4,6 +4,8 @@
 //! an integer, null a null bulk string, verbatim text a bulk string. Handlers name the RESP3 type and get the other
 //! for free.
 
+use crate::score::write_number;
+
 /// The protocol version of a connection, chosen by HELLO.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Version {
@@ -190,15 +192,10 @@ impl<'a> Out<'a> {
         }
     }
 
-    /// A double; `inf`, `-inf` and `nan` as RESP3 names them.
+    /// A double, as [`write_number`] writes it.
     pub fn double(&mut self, value: f64) {
-        let text = if value.is_nan() {
-            "nan".to_owned()
-        } else if value.is_infinite() {
-            if value > 0.0 { "inf".to_owned() } else { "-inf".to_owned() }
-        } else {
-            format!("{value}")
-        };
+        let mut text = String::new();
+        write_number(&mut text, value);
         match self.version {
             Version::Resp2 => self.bulk(text.as_bytes()),
             Version::Resp3 => self.line(b',', text.as_bytes()),

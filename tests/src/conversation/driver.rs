@@ -18,7 +18,9 @@ use larder_node::commands::spec::{Flags, Run};
 use larder_node::config::{self, Config};
 use larder_node::limits::ITEM_OVERHEAD_BYTES;
 use larder_node::server::{Facts, NodeStatistics, Password, Shared, SharedParts, Tunables};
-use larder_node::store::{CollectionLimits, HashLimits, ListLimits, Lookups, Store, StoreSettings};
+use larder_node::store::{
+    CollectionLimits, HashLimits, ListLimits, Lookups, SetLimits, SortedSetLimits, Store, StoreSettings,
+};
 use larder_proto::effect::{Effect, EffectSink, Stamp};
 use larder_proto::resp::{ArgRange, Limits, Out, Progress, RequestParser};
 use larder_proto::time::Millis;
@@ -51,6 +53,8 @@ impl Driver {
             collection_limits: CollectionLimits {
                 hash: HashLimits { entries_max: 4, value_bytes_max: 16 },
                 list: ListLimits { bytes_max: 64, entries_max: 4 },
+                set: SetLimits { integers_max: 4, entries_max: 3, value_bytes_max: 16 },
+                sorted_set: SortedSetLimits { entries_max: 4, member_bytes_max: 16 },
             },
         });
         let store = Arc::new(store.expect("addresses for a small store"));

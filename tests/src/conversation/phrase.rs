@@ -107,8 +107,9 @@ fn filled(token: Option<&str>, choice: u16) -> Vec<u8> {
         // Now and then a word that does not belong there.
         _ if choice % 16 == 15 => ANYTHING,
         Some(word) if word.chars().all(|c| c.is_ascii_uppercase() || c == '-') => return word.into(),
-        Some("key" | "key1" | "key2" | "newkey" | "source" | "destination") => KEYS,
-        Some("field" | "value" | "message" | "element" | "pivot") => VALUES,
+        Some("key" | "key1" | "key2" | "newkey" | "source" | "destination" | "src" | "dst") => KEYS,
+        Some("field" | "member" | "value" | "message" | "element" | "pivot") => VALUES,
+        Some("min" | "max") => BOUNDS,
         Some("pattern") => PATTERNS,
         Some(_) => NUMBERS,
         None => ANYTHING,
@@ -131,6 +132,8 @@ const VALUES: &[&[u8]] = &[
 ];
 
 const PATTERNS: &[&[u8]] = &[b"*", b"k", b"?[a-z]*", b"[", b"\\", b"[^-]*********************x", b""];
+
+const BOUNDS: &[&[u8]] = &[b"-inf", b"+inf", b"(1", b"0", b"-", b"+", b"[f", b"(g", b"", b"nan", b"("];
 
 const NUMBERS: &[&[u8]] = &[
     b"1",

@@ -1,178 +1,258 @@
-//! Pairs of byte strings behind a table: the full form of a hash.
+//! Pairs of byte strings, any number of them: the full form of hashes, sets and sorted sets. It grows and shrinks by one
+//! small leaf at a time (linear hashing), so that no change takes long however many pairs there are.
 //!
-//! A pair keeps its place until it is removed, and places are walked in order. So a scan that remembers a place
-//! returns every pair that was there from its beginning to its end, once, whatever else happens to the hash.
+//! With n leaves, 2^k <= n < 2^(k+1), a pair lies in the leaf that the last k + 1 bits of its hash name, or the last k
+//! if there is no such leaf yet. Adding leaf n splits the leaf that n names without its highest bit; removing the last leaf
+//! gives its pairs back to that one. So a leaf holds all hashes that end in its number, and in the order of *reversed*
+//! hashes these are one range: a scan walks that order, and what is split or joined behind or before it stays there.
 
 use std::fmt;
 use std::hash::BuildHasher;
 
+use fastrand::Rng;
 use foldhash::quality::RandomState;
-use hashbrown::raw::RawTable;
 
-use super::heap_bytes;
+use super::leaf::Leaf;
+use super::pages::Pages;
 
-#[derive(Debug, Clone)]
-struct Pair {
-    field: Box<[u8]>,
-    value: Box<[u8]>,
-}
+/// Fields with values.
+pub(super) type Fields = Dictionary<true>;
 
-/// The pairs.
-///
-/// The table is hashbrown's raw one, since only that tells its number of buckets: what is counted as memory must not
-/// shrink where removed entries merely block their buckets.
+/// Fields alone.
+pub(super) type Members = Dictionary<false>;
+
+/// The pairs. `VALUED` says whether they have values.
 #[derive(Clone, Default)]
-pub(super) struct Fields {
-    table: RawTable<u32>,
-    places: Vec<Option<Pair>>,
-    free: Vec<u32>,
+pub(super) struct Dictionary<const VALUED: bool> {
+    leaves: Pages<Leaf<VALUED>>,
+    pairs: usize,
     hasher: RandomState,
-    /// Bytes on the heap of all pairs.
-    pair_bytes: usize,
+    /// Bytes of all blocks of leaves.
+    block_bytes: usize,
+    /// Bytes on the heap of all leaves.
+    leaf_bytes: usize,
 }
 
-impl fmt::Debug for Fields {
+impl<const VALUED: bool> fmt::Debug for Dictionary<VALUED> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter()).finish()
     }
 }
 
-impl Fields {
-    pub(super) fn len(&self) -> usize {
-        self.table.len()
+impl<const VALUED: bool> Dictionary<VALUED> {
+    pub(super) const fn len(&self) -> usize {
+        self.pairs
     }
 
+    /// Bytes on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
-        self.pair_bytes
-            + heap_bytes(self.places.capacity() * size_of::<Option<Pair>>())
-            + heap_bytes(self.free.capacity() * size_of::<u32>())
-            + heap_bytes(table_bytes(self.table.buckets()))
+        self.leaves.heap_bytes() + self.leaf_bytes
     }
 
+    #[inline]
     pub(super) fn get(&self, field: &[u8]) -> Option<&[u8]> {
-        let place = *self.table.get(self.hash(field), |&place| self.is_at(place, field))?;
-        self.pair(place).map(|pair| &*pair.value)
+        let hash = self.hash(field);
+        self.leaves.get(self.number(hash))?.get(tag(hash), field)
     }
 
-    /// Sets the value of a field; whether the field is new.
+    /// Sets the value of a field; whether the field is new. Without values, whether it is new is all there is to it.
     pub(super) fn set(&mut self, field: &[u8], value: &[u8]) -> bool {
-        let hash = self.hash(field);
-        if let Some(&place) = self.table.get(hash, |&place| self.is_at(place, field)) {
-            if let Some(pair) = &mut self.places[place as usize] {
-                self.pair_bytes += heap_bytes(value.len());
-                self.pair_bytes -= heap_bytes(pair.value.len());
-                pair.value = value.into();
-            }
-            return false;
+        if self.leaves.len() == 0 {
+            self.leaves.push(Leaf::default());
         }
-        let pair = Pair { field: field.into(), value: value.into() };
-        self.pair_bytes += bytes_of(&pair);
-        let place = self.place(pair);
-        let (places, hasher) = (&self.places, &self.hasher);
-        self.table.insert(hash, place, |&place| {
-            places[place as usize].as_ref().map_or(0, |pair| hasher.hash_one(&*pair.field))
-        });
-        true
+        let hash = self.hash(field);
+        let is_new =
+            self.change(self.number(hash), |leaf| leaf.set(tag(hash), field, value)).unwrap_or(false);
+        self.pairs += usize::from(is_new);
+        self.balance();
+        is_new
     }
 
     /// Removes a field; whether there was one.
     pub(super) fn remove(&mut self, field: &[u8]) -> bool {
         let hash = self.hash(field);
-        let places = &self.places;
-        let same = |&place: &u32| places[place as usize].as_ref().is_some_and(|pair| &*pair.field == field);
-        let Some(place) = self.table.remove_entry(hash, same) else { return false };
-        if let Some(pair) = self.places[place as usize].take() {
-            self.pair_bytes -= bytes_of(&pair);
-        }
-        self.free.push(place);
-        true
+        let removed = self.change(self.number(hash), |leaf| leaf.remove(tag(hash), field)).unwrap_or(false);
+        self.pairs -= usize::from(removed);
+        self.balance();
+        removed
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.places.iter().flatten().map(|pair| (&*pair.field, &*pair.value))
+        self.leaves.iter().flat_map(|leaf| leaf.pairs().map(|pair| (pair.field, pair.value)))
     }
 
-    /// Number of places, free ones included: the end of a scan.
-    pub(super) fn places(&self) -> usize {
-        self.places.len()
+    /// Visits pairs from `cursor` on, about `count` of them, and returns the cursor to go on with, 0 at the end. A pair
+    /// that stays is visited once between cursor 0 and cursor 0, whatever happens to others between the calls.
+    ///
+    /// A cursor is the hash that comes next in the order of reversed hashes.
+    pub(super) fn scan(&self, cursor: u64, count: usize, mut visit: impl FnMut(&[u8], &[u8])) -> u64 {
+        let mut place = cursor.reverse_bits();
+        // Leaves count a little even if they are empty, so that a call stays short.
+        let (mut pairs_left, mut leaves_left) = (count.max(1), count.max(1));
+        while pairs_left > 0 && leaves_left > 0 {
+            let number = self.number(place.reverse_bits());
+            let bits = self.bits_of(number);
+            // Leaves were joined since the call before: a part of this one has been visited.
+            let is_within = place.reverse_bits() >> bits != 0;
+            for pair in self.leaves.get(number).into_iter().flat_map(Leaf::pairs) {
+                if !is_within || self.hash(pair.field).reverse_bits() >= place {
+                    visit(pair.field, pair.value);
+                    pairs_left = pairs_left.saturating_sub(1);
+                }
+            }
+            leaves_left -= 1;
+            match end_of_range(place, bits) {
+                Some(end) => place = end,
+                None => return 0,
+            }
+        }
+        place.reverse_bits()
     }
 
-    /// The pair at a place, if one is there.
-    pub(super) fn at(&self, place: usize) -> Option<(&[u8], &[u8])> {
-        self.places.get(place)?.as_ref().map(|pair| (&*pair.field, &*pair.value))
+    /// A pair chosen at random, each with about the same chance.
+    pub(super) fn pick(&self, random: &mut Rng) -> Option<(&[u8], &[u8])> {
+        let leaves = self.leaves.len();
+        if self.pairs == 0 {
+            return None;
+        }
+        // A leaf is kept with the chance that its pairs have of as many as a full one holds, so that pairs in full leaves
+        // are chosen no less often.
+        let full = 2 * self.pairs.div_ceil(leaves) + PICK_SPARE;
+        for _ in 0..PICK_TRIES_MAX {
+            let Some(leaf) = self.leaves.get(random.usize(..leaves)) else { continue };
+            if let Some(pair) = leaf.pairs().nth(random.usize(..full)) {
+                return Some((pair.field, pair.value));
+            }
+        }
+        let first = random.usize(..leaves);
+        let mut all = (first..leaves).chain(0..first).filter_map(|number| self.leaves.get(number));
+        all.find_map(|leaf| leaf.pairs().next()).map(|pair| (pair.field, pair.value))
     }
 
+    /// Drops pairs, at least so many, to free a dictionary step by step; whether nothing is left. It is of no other use
+    /// once this has begun.
+    pub(super) fn drain_some(&mut self, pairs: usize) -> bool {
+        let mut dropped = 0;
+        while dropped < pairs
+            && let Some(leaf) = self.leaves.pop()
+        {
+            let pairs = leaf.pairs().count();
+            self.pairs -= pairs;
+            // An empty leaf is work too.
+            dropped += pairs.max(1);
+            self.block_bytes -= leaf.block_bytes();
+            self.leaf_bytes -= leaf.heap_bytes();
+        }
+        self.leaves.len() == 0
+    }
+
+    /// Changes a leaf and counts its bytes anew.
+    fn change<R>(&mut self, number: usize, change: impl FnOnce(&mut Leaf<VALUED>) -> R) -> Option<R> {
+        let leaf = self.leaves.get_mut(number)?;
+        let (block_bytes, leaf_bytes) = (leaf.block_bytes(), leaf.heap_bytes());
+        let result = change(leaf);
+        self.block_bytes = self.block_bytes + leaf.block_bytes() - block_bytes;
+        self.leaf_bytes = self.leaf_bytes + leaf.heap_bytes() - leaf_bytes;
+        Some(result)
+    }
+
+    /// Adds or removes one leaf if the others are full or empty in the mean.
+    fn balance(&mut self) {
+        let leaves = self.leaves.len();
+        let full_by_both =
+            self.pairs > leaves * PAIRS_MEAN_FULL && self.block_bytes > leaves * BLOCK_BYTES_MEAN_FULL;
+        if full_by_both
+            || self.pairs > leaves * PAIRS_MEAN_MAX
+            || self.block_bytes > leaves * BLOCK_BYTES_MEAN_MAX
+        {
+            self.split();
+        } else if leaves > 1
+            && self.pairs < leaves * PAIRS_MEAN_MIN
+            && self.block_bytes < leaves * BLOCK_BYTES_MEAN_MIN
+        {
+            self.join();
+        }
+    }
+
+    fn split(&mut self) {
+        let (number, hasher) = (self.leaves.len(), self.hasher.clone());
+        let bit = highest_bit(number);
+        let split = |leaf: &mut Leaf<VALUED>| leaf.split(|field| hasher.hash_one(field) & bit as u64 != 0);
+        // The leaf that is split has the number of the new one without the highest bit.
+        let Some(new) = self.change(number - bit, split) else { return };
+        self.block_bytes += new.block_bytes();
+        self.leaf_bytes += new.heap_bytes();
+        self.leaves.push(new);
+    }
+
+    fn join(&mut self) {
+        let Some(last) = self.leaves.pop() else { return };
+        self.block_bytes -= last.block_bytes();
+        self.leaf_bytes -= last.heap_bytes();
+        let number = self.leaves.len();
+        self.change(number - highest_bit(number), |leaf| leaf.join(last));
+    }
+
+    /// The number of the leaf where a hash belongs.
+    #[inline]
+    fn number(&self, hash: u64) -> usize {
+        let leaves = self.leaves.len();
+        if leaves == 0 {
+            return 0;
+        }
+        let bit = highest_bit(leaves);
+        let number = hash as usize & (2 * bit - 1);
+        if number < leaves { number } else { number & (bit - 1) }
+    }
+
+    /// How many bits of their ends all hashes in a leaf share.
+    fn bits_of(&self, number: usize) -> u32 {
+        let leaves = self.leaves.len().max(1);
+        let bit = highest_bit(leaves);
+        let is_split = number & (bit - 1) < leaves - bit;
+        bit.trailing_zeros() + u32::from(is_split)
+    }
+
+    #[inline]
     fn hash(&self, field: &[u8]) -> u64 {
         self.hasher.hash_one(field)
     }
+}
 
-    fn pair(&self, place: u32) -> Option<&Pair> {
-        self.places.get(place as usize)?.as_ref()
-    }
+/// The byte of a hash that a leaf keeps. The other end names the leaf.
+const fn tag(hash: u64) -> u8 {
+    (hash >> 56) as u8
+}
 
-    fn is_at(&self, place: u32, field: &[u8]) -> bool {
-        self.pair(place).is_some_and(|pair| &*pair.field == field)
-    }
-
-    fn place(&mut self, pair: Pair) -> u32 {
-        match self.free.pop() {
-            Some(place) => {
-                self.places[place as usize] = Some(pair);
-                place
-            }
-            None => {
-                self.places.push(Some(pair));
-                (self.places.len() - 1) as u32
-            }
-        }
+/// The first reversed hash after those that share their first `bits` bits with this one, if there is one.
+const fn end_of_range(place: u64, bits: u32) -> Option<u64> {
+    match u64::MAX.checked_shr(bits) {
+        Some(within) => (place | within).checked_add(1),
+        None => place.checked_add(1),
     }
 }
 
-fn bytes_of(pair: &Pair) -> usize {
-    heap_bytes(pair.field.len()) + heap_bytes(pair.value.len())
+/// The highest bit of a number above 0.
+const fn highest_bit(number: usize) -> usize {
+    1 << number.ilog2()
 }
 
-/// Bytes of a table of so many buckets: a place and a control byte each, and a group of control bytes at the end. The
-/// shared empty table has one bucket and no allocation.
-const fn table_bytes(buckets: usize) -> usize {
-    if buckets <= 1 { 0 } else { buckets * (size_of::<u32>() + 1) + 16 }
-}
+/// Pairs and bytes of a leaf, in the mean, beyond which another is added: either many pairs, or many bytes, or enough of
+/// both. A look-up reads half a leaf, and a leaf costs 32 bytes beside its pairs.
+const PAIRS_MEAN_MAX: usize = 32;
+const BLOCK_BYTES_MEAN_MAX: usize = 1_024;
+const PAIRS_MEAN_FULL: usize = 16;
+const BLOCK_BYTES_MEAN_FULL: usize = 320;
+
+/// Pairs and bytes of a leaf, in the mean, below which one is removed.
+const PAIRS_MEAN_MIN: usize = 12;
+const BLOCK_BYTES_MEAN_MIN: usize = 448;
+
+/// Pairs by which a leaf that is taken to be full for a random choice exceeds twice the mean.
+const PICK_SPARE: usize = 16;
+
+/// Leaves tried before a random choice takes the next pair that there is.
+const PICK_TRIES_MAX: usize = 256;
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn pairs_are_counted_to_the_byte(steps in proptest::collection::vec((0_u8..4, 0_u8..30, 0_usize..90), 0..200)) {
-            let mut fields = Fields::default();
-            for (kind, field, length) in steps {
-                match kind {
-                    0 => drop(fields.remove(&[field])),
-                    1 => fields = fields.clone(),
-                    _ => drop(fields.set(&[field], &vec![0; length])),
-                }
-                let pairs: usize =
-                    fields.iter().map(|(field, value)| heap_bytes(field.len()) + heap_bytes(value.len())).sum();
-                prop_assert_eq!(fields.pair_bytes, pairs);
-                prop_assert_eq!(fields.iter().count(), fields.len());
-            }
-        }
-    }
-
-    #[test]
-    fn a_table_weighs_the_same_after_removals() {
-        let mut fields = Fields::default();
-        for number in 0..1_000_u32 {
-            fields.set(&number.to_be_bytes(), b"");
-        }
-        let table = table_bytes(fields.table.buckets());
-        for number in 0..999_u32 {
-            fields.remove(&number.to_be_bytes());
-        }
-        assert_eq!(table_bytes(fields.table.buckets()), table);
-        assert_eq!(table, 2_048 * 5 + 16);
-    }
-}
+mod tests;

@@ -29,7 +29,7 @@ pub struct Hash {
 /// ```
 #[derive(Debug, Clone)]
 enum Form {
-    Compact(Packed),
+    Compact(Packed<true>),
     Full(Box<Fields>),
 }
 
@@ -117,51 +117,35 @@ impl Hash {
     /// Visits pairs from `cursor` on, about `count` of them, and returns the cursor to go on with, 0 at the end. A
     /// compact hash is visited whole. Every field that stays is visited between cursor 0 and cursor 0.
     pub fn scan(&self, cursor: u64, count: usize, mut visit: impl FnMut(&[u8], &[u8])) -> u64 {
-        let Form::Full(fields) = &self.form else {
-            self.iter().for_each(|(field, value)| visit(field, value));
-            return 0;
-        };
-        let end = fields.places();
-        let from = usize::try_from(cursor).unwrap_or(end).min(end);
-        // Free places count a little, so that a call stays short in a hash that was emptied.
-        let to = end.min(from.saturating_add(count.saturating_mul(SCAN_PLACES_PER_PAIR)));
-        let mut visited = 0;
-        for place in from..to {
-            if let Some((field, value)) = fields.at(place) {
-                visit(field, value);
-                visited += 1;
-                if visited == count && place + 1 < end {
-                    return place as u64 + 1;
-                }
+        match &self.form {
+            Form::Compact(packed) => {
+                packed.iter().for_each(|(field, value)| visit(field, value));
+                0
             }
+            Form::Full(fields) => fields.scan(cursor, count, visit),
         }
-        if to == end { 0 } else { to as u64 }
     }
 
     /// A field chosen at random, each with about the same chance.
     #[must_use]
     pub fn pick(&self, random: &mut Rng) -> Option<(&[u8], &[u8])> {
-        if self.is_empty() {
-            return None;
-        }
         match &self.form {
+            Form::Compact(packed) if packed.len() == 0 => None,
             Form::Compact(packed) => packed.iter().nth(random.usize(..packed.len())),
-            Form::Full(fields) => {
-                let places = fields.places();
-                (0..PICK_TRIES_MAX)
-                    .find_map(|_| fields.at(random.usize(..places)))
-                    .or_else(|| fields.iter().nth(random.usize(..fields.len())))
-            }
+            Form::Full(fields) => fields.pick(random),
         }
     }
 
-    /// Drops about so many fields; whether none is left.
-    pub(super) fn drain_some(&mut self, fields: usize) -> bool {
-        let some: Vec<Box<[u8]>> = self.iter().take(fields).map(|(field, _)| field.into()).collect();
-        for field in some {
-            self.remove(&field);
+    /// Drops fields, at least so many, to free a hash step by step; whether nothing is left. It is of no other use once
+    /// this has begun.
+    pub fn drain_some(&mut self, elements: usize) -> bool {
+        match &mut self.form {
+            Form::Compact(packed) => {
+                *packed = Packed::default();
+                true
+            }
+            Form::Full(fields) => fields.drain_some(elements),
         }
-        self.is_empty()
     }
 
     pub(super) fn encoding(&self) -> &'static str {
@@ -187,12 +171,6 @@ impl Hash {
         self.form = Form::Full(Box::new(fields));
     }
 }
-
-/// Places looked at for each pair asked for.
-const SCAN_PLACES_PER_PAIR: usize = 10;
-
-/// Places tried before a random choice falls back to walking.
-const PICK_TRIES_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests {

@@ -1,9 +1,12 @@
 //! What a key may hold, and what each type weighs and is called.
 
+use larder_proto::resp::DECIMAL_BYTES_MAX;
 use larder_proto::time::Deadline;
 
 use super::hash::Hash;
 use super::list::List;
+use super::set::Set;
+use super::sorted_set::SortedSet;
 use super::weight::heap_bytes;
 
 /// What a key holds.
@@ -15,6 +18,10 @@ pub enum Value {
     Hash(Box<Hash>),
     /// A list: elements in order.
     List(Box<List>),
+    /// A set: members without order.
+    Set(Box<Set>),
+    /// A sorted set: members with scores, in their order.
+    SortedSet(Box<SortedSet>),
 }
 
 /// A string. It remembers whether it was changed in place, which Redis tells in OBJECT ENCODING.
@@ -40,7 +47,7 @@ impl Text {
     pub(in crate::store) fn encoding(bytes: &[u8], edited: bool) -> &'static str {
         match bytes {
             _ if edited => "raw",
-            _ if is_canonical_integer(bytes) => "int",
+            _ if canonical_integer(bytes).is_some() => "int",
             _ if bytes.len() <= EMBEDDED_BYTES_MAX => "embstr",
             _ => "raw",
         }
@@ -55,6 +62,8 @@ impl Value {
             Self::String(_) => "string",
             Self::Hash(_) => "hash",
             Self::List(_) => "list",
+            Self::Set(_) => "set",
+            Self::SortedSet(_) => "zset",
         }
     }
 
@@ -65,6 +74,8 @@ impl Value {
             Self::String(text) => Text::encoding(&text.bytes, text.edited),
             Self::Hash(hash) => hash.encoding(),
             Self::List(list) => list.encoding(),
+            Self::Set(set) => set.encoding(),
+            Self::SortedSet(set) => set.encoding(),
         }
     }
 
@@ -74,6 +85,8 @@ impl Value {
             Self::String(_) => true,
             Self::Hash(hash) => hash.drain_some(elements),
             Self::List(list) => list.drain_some(elements),
+            Self::Set(set) => set.drain_some(elements),
+            Self::SortedSet(set) => set.drain_some(elements),
         }
     }
 
@@ -84,14 +97,16 @@ impl Value {
             Self::String(text) => heap_bytes(text.bytes.capacity()),
             Self::Hash(hash) => heap_bytes(size_of::<Hash>()) + hash.heap_bytes(),
             Self::List(list) => heap_bytes(size_of::<List>()) + list.heap_bytes(),
+            Self::Set(set) => heap_bytes(size_of::<Set>()) + set.heap_bytes(),
+            Self::SortedSet(set) => heap_bytes(size_of::<SortedSet>()) + set.heap_bytes(),
         }
     }
 }
 
-/// Whether the bytes are a 64-bit integer in its only decimal spelling.
-fn is_canonical_integer(bytes: &[u8]) -> bool {
-    if bytes.is_empty() || bytes.len() > 20 {
-        return false;
+/// The 64-bit integer that the bytes are in its only decimal spelling, if they are one.
+pub(super) fn canonical_integer(bytes: &[u8]) -> Option<i64> {
+    if bytes.is_empty() || bytes.len() > DECIMAL_BYTES_MAX {
+        return None;
     }
     let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
     let canonical = match digits {
@@ -99,7 +114,7 @@ fn is_canonical_integer(bytes: &[u8]) -> bool {
         [b'1'..=b'9', rest @ ..] => rest.iter().all(u8::is_ascii_digit),
         _ => false,
     };
-    canonical && std::str::from_utf8(bytes).is_ok_and(|text| text.parse::<i64>().is_ok())
+    if canonical { std::str::from_utf8(bytes).ok()?.parse().ok() } else { None }
 }
 
 /// Longest string that Redis keeps in one block with its header.
