@@ -195,6 +195,7 @@ impl Driver {
             limits: ValueLimits { string_bytes_max: VALUE_BYTES_MAX },
             lookups: &mut Lookups::default(),
             now: self.clock.now(),
+            hint: None,
         };
         performer.perform(request, &mut self.session, out)
     }

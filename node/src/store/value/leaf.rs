@@ -325,11 +325,7 @@ fn resize(block: &mut Box<[u8]>, bytes: usize) {
 /// The size of a block for so many bytes: what the allocator hands out anyway, so that most pairs that come or go
 /// leave the block where it is.
 const fn block_size(bytes: usize) -> usize {
-    match bytes {
-        0 => 0,
-        1..=BLOCK_BYTES_MIN => BLOCK_BYTES_MIN,
-        _ => heap_bytes(bytes) - ALLOCATOR_HEADER_BYTES,
-    }
+    heap_bytes(bytes)
 }
 
 /// Notes that the pairs end here.
@@ -360,12 +356,6 @@ const LARGE_HEADER_BYTES: usize = 4;
 
 /// Slots for large pairs come in so many: a list that moved for each would leave gaps between long-lived pairs.
 const LARGE_SLOTS_STEP: usize = 8;
-
-/// Bytes of a block at least. Smaller ones the allocator (glibc, fastbins) puts aside when they are freed, however many,
-/// and joins them with their neighbours all at once later: millions of them stop the process for tens of milliseconds.
-const BLOCK_BYTES_MIN: usize = 136;
-
-const ALLOCATOR_HEADER_BYTES: usize = 8;
 
 /// Stands where a pair would begin, after the last.
 const END: u8 = 254;

@@ -157,7 +157,7 @@ impl Node {
         if needed > self.bytes.capacity() {
             let spare = if SPARE_NODE_BYTES.contains(&needed) { needed / 8 } else { 0 };
             // Up to what the allocator takes for it anyway.
-            let room = (needed + spare + 8).next_multiple_of(16) - 8;
+            let room = heap_bytes(needed + spare);
             self.bytes.reserve_exact(room - self.bytes.len());
         }
     }

@@ -196,17 +196,10 @@ pub(super) fn packed_bytes(entry: Entry<'_>) -> usize {
     score_bytes(entry.score) + length_bits.div_ceil(7) + entry.member.len()
 }
 
-/// Bytes to allocate for so many: what the allocator would round up to anyway, and for longer chunks some room.
+/// Bytes to allocate for so many: what the allocator would round up to anyway.
 const fn room_for(bytes: usize) -> usize {
-    let step = if bytes <= EXACT_BYTES_MAX { 16 } else { STEP_BYTES };
-    (bytes + 8).next_multiple_of(step) - 8
+    heap_bytes(bytes)
 }
-
-/// Chunks up to this length grow by the least that the allocator knows.
-const EXACT_BYTES_MAX: usize = 256;
-
-/// By what longer chunks grow.
-const STEP_BYTES: usize = 64;
 
 /// Room that a chunk keeps for entries that come back.
 const SPARE_BYTES_MAX: usize = 128;
