@@ -25,6 +25,8 @@ mod recount;
 mod region;
 mod segment;
 mod shard;
+#[cfg(test)]
+mod stress;
 mod table;
 #[cfg(test)]
 mod testing;
