@@ -9,4 +9,5 @@ pub mod descriptors;
 pub mod limits;
 pub mod server;
 pub mod store;
+mod sync;
 pub mod telemetry;

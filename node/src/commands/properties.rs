@@ -135,6 +135,29 @@ proptest! {
     }
 
     #[test]
+    fn effects_rebuild_what_eviction_leaves(
+        steps in steps(80),
+        lines in proptest::collection::vec(other_line(), 0..80),
+        pages in 3..10_usize,
+    ) {
+        let mut bench = Bench::with_memory(pages * 4_096);
+        bench.effects.1 = Some(Replica::new(bench.now));
+        let mut lines = lines.into_iter();
+        for step in &steps {
+            bench.make_room(6_000);
+            run(&mut bench, step);
+            bench.make_room(6_000);
+            lines.next().map(|line| bench.run(&line));
+            let (left, copied) =
+                (bench.store.contents(bench.now), bench.effects.1.as_ref().unwrap().store.contents(bench.now));
+            for (place, value) in left {
+                prop_assert_eq!(copied.get(&place), Some(&value), "{:?} after {:?}", place, step);
+            }
+            prop_assert_eq!(bench.store.counted(), bench.store.recount());
+        }
+    }
+
+    #[test]
     fn a_scan_visits_what_stays_exactly_once(
         others in proptest::collection::vec((0..40_u8, 0..5_u8), 0..120),
         staying in proptest::collection::btree_set(0..40_u8, 0..12),

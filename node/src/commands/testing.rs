@@ -86,6 +86,17 @@ impl Bench {
         }
     }
 
+    /// A bench with so little memory that keys are evicted.
+    pub(super) fn with_memory(memory_bytes_max: usize) -> Self {
+        let store = Store::new(&StoreSettings { memory_bytes_max, ..SETTINGS }).unwrap();
+        Self { store, ..Self::new() }
+    }
+
+    /// Makes room as admission does; whether there is.
+    pub(super) fn make_room(&mut self, bytes: usize) -> bool {
+        self.store.make_room(bytes, self.now, &mut self.random).is_ok()
+    }
+
     /// A bench whose node asks for this password, on a connection that has not given it yet.
     pub(super) fn with_password(password: &'static [u8]) -> Self {
         let mut bench = Self::new();

@@ -14,6 +14,16 @@ use super::region::Limit;
 use super::segment::SEGMENT_BYTES;
 use super::shard::{Found, Shard};
 use super::table::{ENTRY_BYTES, Tag};
+use crate::sync;
+
+/// Which large items leave for others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Large {
+    /// Those that rank among what left last.
+    Ranked,
+    /// Any: nothing else is left.
+    Any,
+}
 
 /// An item that may leave.
 #[derive(Clone, Copy)]
@@ -31,9 +41,11 @@ impl Candidate {
     }
 }
 
-thread_local! {
+sync::thread_local! {
     /// The candidates of the segment that is being cleaned: some tens of thousands at most.
-    static CANDIDATES: RefCell<Vec<Candidate>> = const { RefCell::new(Vec::new()) };
+    // The checker's locals know no constant initializers.
+    #[allow(clippy::missing_const_for_thread_local, reason = "as said above")]
+    static CANDIDATES: RefCell<Vec<Candidate>> = RefCell::new(Vec::new());
 }
 
 impl Shard {
@@ -54,7 +66,7 @@ impl Shard {
 
     /// Gives back pages to whoever needs them: of closed segments, of holes, of items that leave. Whether it gave any, or
     /// removed what gives some.
-    pub(super) fn give_pages(&mut self, common: &Common) -> bool {
+    pub(super) fn give_pages(&mut self, common: &Common, large: Large) -> bool {
         let memory = &common.memory;
         if self.region.release_closed(memory) || self.shrink_table(common) {
             return true;
@@ -65,16 +77,24 @@ impl Shard {
             return true;
         }
         for _ in 0..self.region.ring.len() {
-            let Some(block) = self.next_block(common) else { return false };
-            let Some(segment) = self.region.segment(block) else { return false };
+            let Some(block) = self.next_block(common) else { break };
+            let Some(segment) = self.region.segment(block) else { break };
             let target = segment.touched - segment.live + (segment.touched / GIVE_SHARE).max(PAGE_BYTES);
-            if self.evict_from(common, block, target) {
+            if self.evict_from(common, block, target, large) {
                 self.compact(common, block);
                 self.region.trim(block, memory);
                 return true;
             }
         }
-        false
+        self.close_small_holes(common)
+    }
+
+    /// Closes the holes of the segment that has the most, if that gives a page; whether it did.
+    fn close_small_holes(&mut self, common: &Common) -> bool {
+        let Some((block, _)) = self.region.roomiest(PAGE_BYTES) else { return false };
+        self.compact(common, block);
+        self.region.trim(block, &common.memory);
+        true
     }
 
     /// Lets a table that became too large shrink on, which gives pages at its end; whether it did.
@@ -138,7 +158,7 @@ impl Shard {
         for _ in 0..self.region.ring.len().min(PLACE_TRIES_MAX) {
             let block = self.next_block(common)?;
             let touched = self.region.segment(block).map_or(0, |segment| segment.touched);
-            if !self.evict_from(common, block, bytes.max(touched / CLEAN_SHARE)) {
+            if !self.evict_from(common, block, bytes.max(touched / CLEAN_SHARE), Large::Ranked) {
                 continue;
             }
             if self.region.segment(block).is_some_and(|segment| !segment.is_large()) {
@@ -171,15 +191,17 @@ impl Shard {
     }
 
     /// Evicts the lowest ranking items of a segment until so much of it is free; whether anything left.
-    fn evict_from(&mut self, common: &Common, block: u32, bytes_free: usize) -> bool {
-        CANDIDATES.with_borrow_mut(|candidates| {
+    fn evict_from(&mut self, common: &Common, block: u32, bytes_free: usize, large: Large) -> bool {
+        CANDIDATES.with(|candidates| {
+            let candidates = &mut *candidates.borrow_mut();
             candidates.clear();
             let gone = self.gather(common, block, candidates);
             let Some(segment) = self.region.segment(block) else { return gone };
             let wanted = bytes_free.saturating_sub(segment.touched - segment.live);
-            if segment.is_large() {
+            if segment.is_large() && large == Large::Ranked {
                 // A block of one item goes as a whole or not at all: only if its item ranks among those that leave.
-                candidates.retain(|candidate| candidate.rank <= self.threshold);
+                let threshold = common.ranking.threshold();
+                candidates.retain(|candidate| candidate.rank <= threshold);
             }
             self.evict_lowest(common, candidates, wanted) || gone
         })
@@ -191,19 +213,27 @@ impl Shard {
         let (now, eviction) = (common.ranking.now(), common.eviction.get());
         let Some(segment) = self.region.segment(block) else { return false };
         let (mut at, end) = (segment.base, segment.base + segment.end);
-        let mut gone = false;
+        let (mut gone, mut timed) = (false, false);
         while at < end {
             let layout = Layout::read(self.region.bytes(), at);
-            let may_leave = eviction.who() == Who::Anybody || layout.deadline != Deadline::NEVER;
+            let has_deadline = layout.deadline != Deadline::NEVER;
+            let may_leave = eviction.who() == Who::Anybody || has_deadline;
+            timed |= has_deadline && !layout.dead;
             if layout.dead {
             } else if self.discard_if_gone(common, &layout, at, now) {
                 gone = true;
             } else if may_leave && let Some(worth) = self.worth(common, &layout, at) {
                 let rank = common.ranking.rank(eviction.order(), &worth);
                 let age = common.ranking.age(worth.usage);
-                candidates.push(Candidate { rank, at: at as u32, bytes: (layout.end - at) as u32, age });
+                // A collection makes room where it lay on the heap.
+                let bytes = u32::try_from(worth.bytes - ENTRY_BYTES).unwrap_or(u32::MAX);
+                candidates.push(Candidate { rank, at: at as u32, bytes, age });
             }
             at = layout.end;
+        }
+        if !timed && let Some(segment) = self.region.segment_mut(block) {
+            // Those that had a deadline left or lost it: nobody has to look here for one again.
+            segment.forget_deadlines();
         }
         gone
     }
@@ -222,7 +252,7 @@ impl Shard {
     fn evict_lowest(&mut self, common: &Common, candidates: &mut [Candidate], bytes: usize) -> bool {
         let total: usize = candidates.iter().map(|candidate| candidate.bytes as usize).sum();
         let mut rest = candidates;
-        let (mut freed, mut keys, mut weighted) = (0, 0, 0.0_f32);
+        let (mut freed, mut keys, mut weighted, mut highest) = (0, 0, 0.0_f32, f32::NEG_INFINITY);
         while freed < bytes && !rest.is_empty() {
             // About as many as are needed, so that few have to be put into order.
             let mean = (total / (rest.len() + keys)).max(1);
@@ -239,13 +269,14 @@ impl Shard {
                 freed += candidate.bytes as usize;
                 keys += 1;
                 weighted += candidate.rank * candidate.bytes as f32;
-                self.threshold = candidate.rank;
+                highest = candidate.rank;
                 self.evict(common, candidate.at);
             }
             rest = others;
         }
         if keys > 0 {
             common.memory.count_evicted(keys as u64);
+            common.ranking.set_threshold(highest);
             common.note_evicted(weighted / freed as f32, freed);
         }
         keys > 0

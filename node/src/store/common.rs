@@ -2,12 +2,10 @@
 
 use std::hash::BuildHasher;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use foldhash::quality::RandomState;
 use larder_proto::effect::Namespace;
 use larder_proto::time::{Deadline, Millis};
-use parking_lot::Mutex;
 
 use super::databases::Databases;
 use super::eviction::EvictionChoice;
@@ -15,6 +13,7 @@ use super::memory::{Memory, Part};
 use super::ranking::Ranking;
 use super::table::Tag;
 use super::value::Value;
+use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
 
 /// Shared by all shards; all of it changes under a shared reference.
 #[derive(Debug)]
@@ -106,7 +105,13 @@ impl Common {
             // Untouched until now, so not resident.
             self.memory.charge(Part::Index, self.ranking.ghost_bytes() as i64);
         }
-        self.ranking.note_evicted(order, rank, bytes, self.memory.live());
+        self.ranking.note_evicted(order, rank, bytes, self.memory.data());
+    }
+
+    /// Bytes of what is remembered of evicted keys, once there are any.
+    #[cfg(any(test, feature = "recount"))]
+    pub(super) fn ghost_bytes(&self) -> usize {
+        if self.ghosts.load(Ordering::Relaxed) { 0 } else { self.ranking.ghost_bytes() }
     }
 
     /// Drops collections that were removed: small ones at once, large ones in the background.

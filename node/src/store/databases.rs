@@ -1,8 +1,8 @@
 //! The numbered databases of a service (SELECT), each a namespace of its own, and how many keys each holds.
 
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
-
 use larder_proto::effect::Namespace;
+
+use crate::sync::{AtomicI64, AtomicU32, Ordering};
 
 /// Databases of a service.
 pub const DATABASES: usize = 16;

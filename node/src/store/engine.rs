@@ -9,10 +9,10 @@ use fastrand::Rng;
 use larder_proto::effect::Namespace;
 use larder_proto::slot::{PARTITIONS, Partition};
 use larder_proto::time::Millis;
-use parking_lot::RwLock;
 use smallvec::SmallVec;
 
 use super::arena::prefetch;
+use super::cleaning::Large;
 use super::common::Common;
 use super::databases::{Database, DatabaseSize};
 use super::eviction::{Eviction, EvictionChoice};
@@ -23,6 +23,7 @@ use super::segment::SEGMENT_BYTES;
 use super::shard::Shard;
 use super::table::{Homes, Tag};
 use super::value::{CollectionLimits, LiveCollectionLimits};
+use crate::sync::RwLock;
 
 /// What a store is told when it is made.
 #[derive(Clone, Copy, Debug)]
@@ -234,10 +235,14 @@ impl Store {
     /// Lets some shard give pages, from a random one on; whether one did. The caller holds none.
     pub(super) fn clean_some_shard(&self, random: &mut Rng) -> bool {
         let first = random.usize(..self.shards.len());
+        [Large::Ranked, Large::Any].into_iter().any(|large| self.clean_from(first, large))
+    }
+
+    fn clean_from(&self, first: usize, large: Large) -> bool {
         (0..self.shards.len()).any(|offset| {
             let at = (first + offset) % self.shards.len();
             let mut shard = self.shards[at].write();
-            let gave = shard.give_pages(&self.common);
+            let gave = shard.give_pages(&self.common, large);
             let removed = shard.take_removed();
             drop(shard);
             self.common.drop_later(removed);

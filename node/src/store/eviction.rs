@@ -1,12 +1,11 @@
 //! What happens at the memory limit: the policies by their names, and making room for a request. What leaves a segment is
 //! left to cleaning.
 
-use std::sync::atomic::{AtomicU8, Ordering};
-
 use fastrand::Rng;
 use larder_proto::time::Millis;
 
 use super::engine::Store;
+use crate::sync::{AtomicU8, Ordering};
 
 /// What happens at the memory limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,6 +138,9 @@ impl Store {
         self.common.ranking.observe(now);
         let memory = &self.common.memory;
         let mut cleaned = 0;
+        if memory.free() < 0 && self.drop_removed() {
+            return 1;
+        }
         // Above the limit by its buffers alone, the node would throw away everything for nothing.
         while cleaned < SHRINK_SEGMENTS_MAX
             && memory.free() < 0
@@ -163,21 +165,18 @@ impl Store {
         // A small string takes the place of others in its own shard, page by page.
         let wanted = if bytes <= SMALL_BYTES_MAX { 0 } else { bytes as i64 };
         for _ in 0..REQUEST_SEGMENTS_MAX {
+            // What was removed already goes before anybody else has to.
+            while memory.free() < wanted && self.drop_removed() {}
             if memory.free() >= wanted {
                 return Ok(());
             }
             if !self.clean_some_shard(random) {
-                return self.without_more_to_clean(wanted);
+                // What holes are left are smaller than a page, or behind large items.
+                return if memory.free() >= wanted { Ok(()) } else { Err(OutOfMemory) };
             }
         }
         // The limit was lowered far below what is in use: the rest leaves from request to request, and in the background.
         Ok(())
-    }
-
-    /// All shards were asked and had nothing: what is in use must fit as it is.
-    fn without_more_to_clean(&self, wanted: i64) -> Result<(), OutOfMemory> {
-        let memory = &self.common.memory;
-        if memory.free() + memory.holes() >= wanted { Ok(()) } else { Err(OutOfMemory) }
     }
 }
 

@@ -135,14 +135,21 @@ impl Shard {
 
     /// Removes what flushes left in one segment.
     fn purge(&mut self, common: &Common, now: Millis) -> usize {
-        if self.purge_at == 0 {
-            self.purging = common.flushes();
-        }
-        if self.purge_at >= self.region.ring.len() {
-            (self.purged, self.purge_at) = (self.purging, 0);
+        // From the last segment to the first: one that is closed meanwhile moves others to the front, so that some come
+        // twice and none is passed over. What is written after a flush has nothing of it.
+        let at = match self.purge_at {
+            None => {
+                self.purging = common.flushes();
+                self.region.ring.len()
+            }
+            Some(at) => at.min(self.region.ring.len()),
+        };
+        let Some(turn) = at.checked_sub(1) else {
+            (self.purged, self.purge_at) = (self.purging, None);
             return 0;
-        }
-        let block = self.region.ring[self.purge_at];
+        };
+        self.purge_at = Some(turn);
+        let block = self.region.ring[turn];
         let Some(segment) = self.region.segment(block) else { return 0 };
         let (mut at, end, mut keys) = (segment.base, segment.base + segment.end, 0);
         while at < end {
@@ -154,10 +161,6 @@ impl Shard {
         }
         if self.region.segment(block).is_some_and(|segment| segment.live == 0) {
             self.region.close(block, &common.memory);
-        }
-        // A segment that was closed left its place in the ring to the next.
-        if self.region.segment(block).is_some() {
-            self.purge_at += 1;
         }
         keys
     }

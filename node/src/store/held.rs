@@ -1,11 +1,11 @@
 //! The shards that one request holds locked.
 
 use larder_proto::slot::Partition;
-use parking_lot::{RwLockReadGuard, RwLockWriteGuard};
 use smallvec::SmallVec;
 
 use super::engine::{Access, Store};
 use super::shard::Shard;
+use crate::sync::{RwLockReadGuard, RwLockWriteGuard};
 
 /// Shards locked together, ascending. Whoever holds some takes no other.
 pub(super) enum Held<'s> {

@@ -1,6 +1,6 @@
 //! How much memory is in use, by whom, and how much of the one limit is left. Making room is left to eviction.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
 /// The account of all memory: what is resident counts against the limit; what of it is live is told beside.
 #[derive(Debug)]
@@ -207,9 +207,9 @@ impl Memory {
         }
     }
 
-    /// Bytes of live items.
-    pub(super) fn live(&self) -> usize {
-        clamp(&self.live)
+    /// Bytes of live items and collections.
+    pub(super) fn data(&self) -> usize {
+        clamp(&self.live) + clamp(self.part(Part::Heap))
     }
 
     pub(super) fn count_moved(&self, bytes: u64) {

@@ -9,19 +9,27 @@ mod common;
 mod databases;
 mod engine;
 mod eviction;
+#[cfg(test)]
+mod eviction_tests;
 mod expiry;
+#[cfg(test)]
+mod expiry_tests;
 mod held;
 mod item;
 mod keyspace;
 mod memory;
 mod objects;
 mod ranking;
-#[cfg(test)]
+#[cfg(any(test, feature = "recount"))]
 mod recount;
 mod region;
 mod segment;
 mod shard;
+#[cfg(test)]
+mod stress;
 mod table;
+#[cfg(test)]
+mod testing;
 mod value;
 mod view;
 mod walk;
@@ -38,7 +46,7 @@ pub use eviction::{Eviction, OutOfMemory};
 pub use expiry::Swept;
 pub use keyspace::{Keyspace, Lookups, WrongType};
 pub use memory::{Memory, MemoryUse};
-#[cfg(test)]
+#[cfg(any(test, feature = "recount"))]
 pub(crate) use recount::{Contents, Plain};
 pub use value::{
     Collection, CollectionLimits, Detached, Edge, Entries, Entry, Hash, HashLimits, List, ListLimits, Member,

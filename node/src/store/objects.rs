@@ -56,7 +56,7 @@ impl Objects {
     }
 
     /// Bytes of places and collections, counted afresh.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "recount"))]
     pub(super) fn bytes(&self) -> usize {
         self.place_bytes() + self.places.iter().flatten().map(Value::heap_bytes).sum::<usize>()
     }

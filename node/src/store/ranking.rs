@@ -10,12 +10,13 @@
 //! evicted key was worth is remembered for a while, so that one which comes back does not begin anew.
 
 use std::io;
-use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::AtomicU16;
 
 use larder_proto::time::{Deadline, Millis};
 
 use super::arena::Row;
 use super::eviction::Order;
+use crate::sync::{AtomicU32, AtomicU64, Ordering};
 
 /// The ring of ticks, and the memory of keys that left.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub(super) struct Ranking {
     noted_ms: AtomicU64,
     /// Bytes evicted in the present tick.
     evicted_bytes: AtomicU64,
+    /// The rank up to which items left when room was made last, the bits of an `f32`.
+    threshold: AtomicU32,
     ring: Box<[Tick]>,
     /// 12 bits of a key's hash and its uses, by other bits of the hash.
     ghosts: Row<AtomicU16>,
@@ -61,6 +64,7 @@ impl Ranking {
             ends_ms: AtomicU64::new(0),
             noted_ms: AtomicU64::new(0),
             evicted_bytes: AtomicU64::new(0),
+            threshold: AtomicU32::new(f32::NEG_INFINITY.to_bits()),
             ring: (0..TICKS).map(|_| Tick::default()).collect(),
             ghosts,
         })
@@ -172,6 +176,17 @@ impl Ranking {
     /// The ranks of another order mean something else: all items begin anew.
     pub(super) fn forget_levels(&self) {
         self.ring.iter().for_each(|tick| tick.level.store(0, Ordering::Relaxed));
+        self.set_threshold(f32::NEG_INFINITY);
+    }
+
+    /// The rank up to which items left when room was made last.
+    pub(super) fn threshold(&self) -> f32 {
+        f32::from_bits(self.threshold.load(Ordering::Relaxed))
+    }
+
+    /// Notes the rank up to which items leave now.
+    pub(super) fn set_threshold(&self, rank: f32) {
+        self.threshold.store(rank.to_bits(), Ordering::Relaxed);
     }
 
     /// Bytes of what is remembered of keys that left.

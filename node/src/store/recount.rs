@@ -53,7 +53,7 @@ impl Store {
     pub(crate) fn recount(&self) -> Recount {
         let sizes = vec![DatabaseSize::default(); super::DATABASES];
         let removed: usize = self.common.removed.lock().iter().map(Value::heap_bytes).sum();
-        let mut recount = Recount { data_bytes: removed, arena_bytes: 0, sizes };
+        let mut recount = Recount { data_bytes: removed + self.common.ghost_bytes(), arena_bytes: 0, sizes };
         for shard in &self.shards {
             let shard = shard.read();
             recount.data_bytes += shard.table.bytes() + shard.objects.bytes();
@@ -103,6 +103,15 @@ impl Store {
             });
         }
         contents
+    }
+
+    /// Segments that are taken to have an item with a deadline.
+    pub(crate) fn timed_segments(&self) -> usize {
+        let due = |shard: &super::shard::Shard| {
+            let segments = shard.region.ring.iter().filter_map(|&block| shard.region.segment(block));
+            segments.filter(|segment| segment.due != Deadline::NEVER).count()
+        };
+        self.shards.iter().map(|shard| due(&shard.read())).sum()
     }
 
     /// Reclaims all that can be reclaimed.

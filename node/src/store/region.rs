@@ -240,7 +240,7 @@ impl Region {
     }
 
     /// Bytes resident, counted afresh.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "recount"))]
     pub(super) fn touched(&self) -> usize {
         let open = self.ring.iter().filter_map(|&block| self.segment(block));
         open.chain(&self.closed).map(|segment| segment.touched).sum()

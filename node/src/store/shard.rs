@@ -30,12 +30,11 @@ pub(super) struct Shard {
     pub(super) sequences: Box<[u64]>,
     /// Where in the region's ring the next segment is looked at to make room.
     pub(super) hand: usize,
-    /// The rank up to which items left when room was made last.
-    pub(super) threshold: f32,
-    /// Up to which flush what it left behind was removed; up to which it is being removed, and how far that came.
+    /// Up to which flush what it left behind was removed; up to which it is being removed, and how many segments of the
+    /// region's ring are still to be looked at.
     pub(super) purged: u64,
     pub(super) purging: u64,
-    pub(super) purge_at: usize,
+    pub(super) purge_at: Option<usize>,
     /// Collections that were removed, to be dropped once the lock is gone.
     pub(super) removed: Vec<Value>,
 }
@@ -83,10 +82,9 @@ impl Shard {
             watchers: Watchers::default(),
             sequences: vec![0; partitions].into(),
             hand: 0,
-            threshold: 0.0,
             purged: 0,
             purging: 0,
-            purge_at: 0,
+            purge_at: None,
             removed: Vec::new(),
         })
     }

@@ -42,7 +42,7 @@ pub(super) struct Place {
 
 impl Table {
     /// Number of entries.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "recount"))]
     pub(super) fn len(&self) -> usize {
         self.len
     }

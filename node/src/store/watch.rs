@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use foldhash::quality::RandomState;
 use larder_proto::slot::Partition;
@@ -10,6 +9,7 @@ use larder_proto::time::Millis;
 
 use super::databases::Database;
 use super::engine::Store;
+use crate::sync::{AtomicBool, Ordering};
 
 /// Set once one of the watched keys is touched. Shared by the connection and the partitions of its keys.
 #[derive(Debug, Clone, Default)]
