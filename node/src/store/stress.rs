@@ -99,11 +99,11 @@ impl Shared {
     }
 
     fn read(&self, key: &str) {
-        if let Some(hint) = self.store.hint(Database::default(), key.as_bytes()) {
-            self.store.hint_item(&hint);
-        }
+        let hint = self.store.hint(Database::default(), key.as_bytes());
+        self.store.hint_item(&hint);
         let now = self.now();
-        let keyspace = self.store.lock_one(key.as_bytes(), Access::Read, Database::default(), now);
+        let keyspace =
+            self.store.lock_one(key.as_bytes(), Some(hint), Access::Read, (Database::default(), now));
         let Some(item) = keyspace.get(key.as_bytes()) else { return };
         assert!(!item.deadline().passed(now) && item.key() == key.as_bytes());
         if let Ok(Some(value)) = keyspace.string(key.as_bytes()) {
@@ -161,7 +161,7 @@ impl Shared {
 
     fn write<R>(&self, key: &str, act: impl FnOnce(&mut Writer<'_, '_>) -> R) -> R {
         let mut keyspace =
-            self.store.lock_one(key.as_bytes(), Access::Write, Database::default(), self.now());
+            self.store.lock_one(key.as_bytes(), None, Access::Write, (Database::default(), self.now()));
         act(&mut Writer::new(&mut keyspace, &mut Nowhere))
     }
 }

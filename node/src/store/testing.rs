@@ -5,8 +5,8 @@ use larder_proto::effect::{Effect, EffectSink, Stamp};
 use larder_proto::time::{Deadline, Millis};
 
 use super::{
-    Access, CollectionLimits, Database, Eviction, HashLimits, ListLimits, OutOfMemory, PartitionSet, Store,
-    StoreSettings, Writer,
+    Access, CollectionLimits, Database, Eviction, HashLimits, ListLimits, OutOfMemory, PartitionSet,
+    SetLimits, SortedSetLimits, Store, StoreSettings, Writer,
 };
 
 /// A store with a clock and a seed.
@@ -36,6 +36,8 @@ impl Rig {
             collection_limits: CollectionLimits {
                 hash: HashLimits { entries_max: 512, value_bytes_max: 64 },
                 list: ListLimits { bytes_max: 8 << 10, entries_max: 128 },
+                set: SetLimits { integers_max: 512, entries_max: 128, value_bytes_max: 64 },
+                sorted_set: SortedSetLimits { entries_max: 128, member_bytes_max: 64 },
             },
         };
         let store = Store::new(&settings).unwrap();
@@ -44,7 +46,7 @@ impl Rig {
 
     /// What one request changes, without asking for room.
     pub(super) fn write<R>(&mut self, key: &[u8], act: impl FnOnce(&mut Writer<'_, '_>) -> R) -> R {
-        let mut keyspace = self.store.lock_one(key, Access::Write, Database::default(), self.now);
+        let mut keyspace = self.store.lock_one(key, None, Access::Write, (Database::default(), self.now));
         let result = act(&mut Writer::new(&mut keyspace, &mut Nowhere));
         drop(keyspace);
         self.highest = self.highest.max(self.store.memory().snapshot().resident());
@@ -76,7 +78,8 @@ impl Rig {
 
     /// GET, which is a use.
     pub(super) fn get(&self, key: &str) -> Option<Vec<u8>> {
-        let keyspace = self.store.lock_one(key.as_bytes(), Access::Read, Database::default(), self.now);
+        let keyspace =
+            self.store.lock_one(key.as_bytes(), None, Access::Read, (Database::default(), self.now));
         keyspace.string(key.as_bytes()).unwrap().map(<[u8]>::to_vec)
     }
 

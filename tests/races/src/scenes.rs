@@ -7,7 +7,7 @@ use shuttle::thread;
 use std::sync::Arc;
 
 use crate::store::{
-    Access, CollectionLimits, Database, Eviction, HashLimits, ListLimits, PartitionSet, Store, StoreSettings,
+    Access, CollectionLimits, Database, Eviction, HashLimits, ListLimits, SetLimits, SortedSetLimits, PartitionSet, Store, StoreSettings,
     Watch, Writer,
 };
 
@@ -73,7 +73,7 @@ fn expiry_and_deadlines() {
     });
     let reader = spawn(&store, move |store| {
         (0..20).for_each(|number| {
-            let keyspace = store.lock_one(&key(number), Access::Read, Database::default(), later);
+            let keyspace = store.lock_one(&key(number), None, Access::Read, (Database::default(), later));
             if let Some(item) = keyspace.get(&key(number)) {
                 assert!(!item.deadline().passed(later), "a key past its deadline was read");
             }
@@ -93,7 +93,9 @@ fn flush_and_sweep() {
     let writer =
         spawn(&store, |store| (0..10).for_each(|number| put(store, 100 + number, 2_000, Deadline::NEVER)));
     let sweeper = spawn(&store, |store| {
-        (0..2 * store.sweep_parts()).for_each(|part| drop(store.sweep(part % store.sweep_parts(), NOW)));
+        (0..2 * store.sweep_parts()).for_each(|part| {
+            store.sweep(part % store.sweep_parts(), NOW);
+        });
     });
     end(&store, [flusher, writer, sweeper]);
     assert!((0..20).all(|number| !has(&store, number)), "what was there before the flush is gone");
@@ -139,7 +141,7 @@ fn watches() {
         let watched = store.watch(Database::default(), &key, &watch, NOW);
         let before = length(store, 3);
         thread::yield_now();
-        let keyspace = store.lock_one(&key, Access::Write, Database::default(), NOW);
+        let keyspace = store.lock_one(&key, None, Access::Write, (Database::default(), NOW));
         let unchanged = !watch.is_touched() && keyspace.is_intact(&watched);
         let after = keyspace.peek(&key).map(|item| item.bytes());
         drop(keyspace);
@@ -157,6 +159,8 @@ fn filled(eviction: &str, keys: u64) -> Arc<Store> {
         collection_limits: CollectionLimits {
             hash: HashLimits { entries_max: 512, value_bytes_max: 64 },
             list: ListLimits { bytes_max: 8 << 10, entries_max: 128 },
+                set: SetLimits { integers_max: 512, entries_max: 128, value_bytes_max: 64 },
+                sorted_set: SortedSetLimits { entries_max: 128, member_bytes_max: 64 },
         },
     });
     let store = Arc::new(store.expect("addresses"));
@@ -193,28 +197,27 @@ fn put(store: &Store, number: u64, bytes: usize, deadline: Deadline) {
 }
 
 fn write<R>(store: &Store, key: &[u8], now: Millis, act: impl FnOnce(&mut Writer<'_, '_>) -> R) -> R {
-    let mut keyspace = store.lock_one(key, Access::Write, Database::default(), now);
+    let mut keyspace = store.lock_one(key, None, Access::Write, (Database::default(), now));
     act(&mut Writer::new(&mut keyspace, &mut Nowhere))
 }
 
 /// Reads a string, ahead as a batch does; it is its key's, and whole.
 fn read(store: &Store, number: u64, now: Millis) {
     let key = key(number);
-    if let Some(hint) = store.hint(Database::default(), &key) {
-        store.hint_item(&hint);
-    }
-    let keyspace = store.lock_one(&key, Access::Read, Database::default(), now);
+    let hint = store.hint(Database::default(), &key);
+    store.hint_item(&hint);
+    let keyspace = store.lock_one(&key, None, Access::Read, (Database::default(), now));
     if let Ok(Some(value)) = keyspace.string(&key) {
         assert!(value.chunks(key.len()).all(|piece| key.starts_with(piece)), "a value is torn or another's");
     }
 }
 
 fn has(store: &Store, number: u64) -> bool {
-    store.lock_one(&key(number), Access::Read, Database::default(), NOW).contains(&key(number))
+    store.lock_one(&key(number), None, Access::Read, (Database::default(), NOW)).contains(&key(number))
 }
 
 fn length(store: &Store, number: u64) -> Option<usize> {
-    let keyspace = store.lock_one(&key(number), Access::Read, Database::default(), NOW);
+    let keyspace = store.lock_one(&key(number), None, Access::Read, (Database::default(), NOW));
     keyspace.peek(&key(number)).map(|item| item.bytes())
 }
 
