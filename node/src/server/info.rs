@@ -216,7 +216,12 @@ fn larder(shared: &Shared, _now: Millis, text: &mut String) {
     line(text, format_args!("threads:{}", shared.facts.threads));
     line(text, format_args!("eviction:{}", shared.store.eviction().name()));
     line(text, format_args!("bytes_live:{}", used.data));
+    line(text, format_args!("bytes_items:{}", used.items));
+    line(text, format_args!("bytes_arena:{}", used.arena));
+    line(text, format_args!("bytes_index:{}", used.index));
+    line(text, format_args!("bytes_collections:{}", used.collections));
     line(text, format_args!("bytes_buffers:{}", used.buffers));
+    line(text, format_args!("bytes_process:{}", used.process));
     line(text, format_args!("effects:{}", shared.statistics.totals().effects));
 }
 

@@ -5,13 +5,13 @@ use std::cell::RefCell;
 
 use larder_proto::time::{Deadline, Millis};
 
-use super::arena::PAGE_BYTES;
+use super::arena::{PAGE_BYTES, prefetch};
 use super::common::Common;
 use super::eviction::Who;
 use super::item::{Kind, Layout};
 use super::ranking::Worth;
 use super::region::Limit;
-use super::segment::SEGMENT_BYTES;
+use super::segment::{SEGMENT_BYTES, Segment};
 use super::shard::{Found, Shard};
 use super::table::{ENTRY_BYTES, Tag};
 
@@ -20,8 +20,19 @@ use super::table::{ENTRY_BYTES, Tag};
 struct Candidate {
     rank: f32,
     at: u32,
+    /// Bytes that its leaving frees, in the segment and on the heap.
     bytes: u32,
     age: u16,
+    hash: u64,
+}
+
+/// Whether large items leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Large {
+    /// If they rank among the small ones that leave.
+    ByRank,
+    /// Even if there are no small ones to compare them with.
+    HaveTo,
 }
 
 impl Candidate {
@@ -53,8 +64,8 @@ impl Shard {
     }
 
     /// Gives back pages to whoever needs them: of closed segments, of holes, of items that leave. Whether it gave any, or
-    /// removed what gives some.
-    pub(super) fn give_pages(&mut self, common: &Common) -> bool {
+    /// removed what gives some. Large items leave if they rank among those that left before, or if they have to.
+    pub(super) fn give_pages(&mut self, common: &Common, large: Large) -> bool {
         let memory = &common.memory;
         if self.region.release_closed(memory) || self.shrink_table(common) {
             return true;
@@ -74,7 +85,20 @@ impl Shard {
                 return true;
             }
         }
-        false
+        large == Large::HaveTo && self.evict_lowest_large(common)
+    }
+
+    /// Evicts the large item that ranks lowest; whether there was one.
+    fn evict_lowest_large(&mut self, common: &Common) -> bool {
+        CANDIDATES.with_borrow_mut(|candidates| {
+            candidates.clear();
+            let large = |block: &u32| self.region.segment(*block).is_some_and(Segment::is_large);
+            let blocks: Vec<u32> = self.region.ring.iter().copied().filter(large).collect();
+            for block in blocks {
+                self.gather(common, block, candidates);
+            }
+            self.evict_lowest(common, candidates, 1)
+        })
     }
 
     /// Lets a table that became too large shrink on, which gives pages at its end; whether it did.
@@ -147,7 +171,9 @@ impl Shard {
             }
             let memory = &common.memory;
             let place = self.region.append(bytes, Limit::Obey, memory);
-            if let Some(at) = place.or_else(|| self.region.append_to_new(bytes, Limit::Obey, memory)) {
+            let place = place.or_else(|| self.region.append_to_new(bytes, Limit::Obey, memory));
+            // What left may have been on the heap, and a large collection is dropped a little later.
+            if let Some(at) = place.or_else(|| self.region.append(bytes, Limit::Pass, memory)) {
                 return Some(at);
             }
         }
@@ -198,18 +224,35 @@ impl Shard {
             if layout.dead {
             } else if self.discard_if_gone(common, &layout, at, now) {
                 gone = true;
-            } else if may_leave && let Some(worth) = self.worth(common, &layout, at) {
-                let rank = common.ranking.rank(eviction.order(), &worth);
-                let age = common.ranking.age(worth.usage);
-                candidates.push(Candidate { rank, at: at as u32, bytes: (layout.end - at) as u32, age });
+            } else if may_leave {
+                let hash = common.hash(layout.namespace, layout.key(self.region.bytes()));
+                if let Some(bucket) = self.table.home_bucket(Tag::of_hash(hash)) {
+                    prefetch(bucket);
+                }
+                let bytes = (layout.end - at) as u32;
+                candidates.push(Candidate { rank: 0.0, at: at as u32, bytes, age: 0, hash });
             }
             at = layout.end;
+            // Their lines of the table arrive from memory several at a time, while more items are read.
+            if let Some(arrived) = candidates.len().checked_sub(FETCHED_AHEAD) {
+                self.assess(common, &mut candidates[arrived]);
+            }
         }
+        let rest = candidates.len().saturating_sub(FETCHED_AHEAD);
+        candidates[rest..].iter_mut().for_each(|candidate| self.assess(common, candidate));
         gone
     }
 
-    fn worth(&self, common: &Common, layout: &Layout, at: usize) -> Option<Worth> {
-        let hash = common.hash(layout.namespace, layout.key(self.region.bytes()));
+    /// Finds out how a candidate ranks.
+    fn assess(&self, common: &Common, candidate: &mut Candidate) {
+        let layout = Layout::read(self.region.bytes(), candidate.at as usize);
+        let Some(worth) = self.worth(&layout, candidate.at as usize, candidate.hash) else { return };
+        candidate.rank = common.ranking.rank(common.eviction.get().order(), &worth);
+        candidate.age = common.ranking.age(worth.usage);
+        candidate.bytes = (worth.bytes - ENTRY_BYTES).try_into().unwrap_or(u32::MAX);
+    }
+
+    fn worth(&self, layout: &Layout, at: usize, hash: u64) -> Option<Worth> {
         let place = self.table.find(Tag::of_hash(hash), |other| other == at as u32)?;
         let on_heap = match layout.kind {
             Kind::Object => self.object(layout).map_or(0, super::value::Value::heap_bytes),
@@ -240,7 +283,7 @@ impl Shard {
                 keys += 1;
                 weighted += candidate.rank * candidate.bytes as f32;
                 self.threshold = candidate.rank;
-                self.evict(common, candidate.at);
+                self.evict(common, candidate);
             }
             rest = others;
         }
@@ -251,9 +294,10 @@ impl Shard {
         keys > 0
     }
 
-    fn evict(&mut self, common: &Common, at: u32) {
+    fn evict(&mut self, common: &Common, candidate: &Candidate) {
+        let at = candidate.at;
         let layout = Layout::read(self.region.bytes(), at as usize);
-        if let Some(worth) = self.worth(common, &layout, at as usize) {
+        if let Some(worth) = self.worth(&layout, at as usize, candidate.hash) {
             common.ranking.remember(&worth);
         }
         self.remove_at(common, &layout, at);
@@ -309,6 +353,9 @@ const TIGHT_SHARE: usize = 64;
 
 /// Buckets that a table moves in one step to give pages.
 const SHRINK_BUCKETS: usize = 4_096;
+
+/// Candidates whose lines of the table are being fetched while more are found.
+const FETCHED_AHEAD: usize = 16;
 
 /// Segments looked at for one item.
 const PLACE_TRIES_MAX: usize = 8;

@@ -11,6 +11,7 @@ use parking_lot::RwLock;
 use smallvec::SmallVec;
 
 use super::arena::prefetch;
+use super::cleaning::Large;
 use super::common::Common;
 use super::databases::{Database, DatabaseSize};
 use super::eviction::{Eviction, EvictionChoice};
@@ -215,14 +216,16 @@ impl Store {
     /// Lets some shard give pages, from a random one on; whether one did. The caller holds none.
     pub(super) fn clean_some_shard(&self, random: &mut Rng) -> bool {
         let first = random.usize(..self.shards.len());
-        (0..self.shards.len()).any(|offset| {
-            let at = (first + offset) % self.shards.len();
-            let mut shard = self.shards[at].write();
-            let gave = shard.give_pages(&self.common);
-            let removed = shard.take_removed();
-            drop(shard);
-            self.common.drop_later(removed);
-            gave
+        [Large::ByRank, Large::HaveTo].into_iter().any(|large| {
+            (0..self.shards.len()).any(|offset| {
+                let at = (first + offset) % self.shards.len();
+                let mut shard = self.shards[at].write();
+                let gave = shard.give_pages(&self.common, large);
+                let removed = shard.take_removed();
+                drop(shard);
+                self.common.drop_later(removed);
+                gave
+            })
         })
     }
 }

@@ -155,13 +155,12 @@ impl Hash {
         }
     }
 
-    /// Drops about so many fields; whether none is left.
+    /// Drops so many fields at most, fewer if they are long; whether none is left. What is left is only to be dropped.
     pub(super) fn drain_some(&mut self, fields: usize) -> bool {
-        let some: Vec<Box<[u8]>> = self.iter().take(fields).map(|(field, _)| field.into()).collect();
-        for field in some {
-            self.remove(&field);
+        match &mut self.form {
+            Form::Compact(_) => true,
+            Form::Full(pairs) => pairs.drain_some(fields, DRAIN_BYTES),
         }
-        self.is_empty()
     }
 
     pub(super) fn encoding(&self) -> &'static str {
@@ -187,6 +186,9 @@ impl Hash {
         self.form = Form::Full(Box::new(fields));
     }
 }
+
+/// Bytes dropped in one step, besides those of the last pair.
+const DRAIN_BYTES: usize = 1 << 20;
 
 /// Places looked at for each pair asked for.
 const SCAN_PLACES_PER_PAIR: usize = 10;
