@@ -11,6 +11,11 @@ use larder_node::config::{self, Config, Verb, human_bytes};
 use larder_node::{descriptors, telemetry};
 use tokio::signal::unix::{SignalKind, signal};
 
+/// Collections come and go in small blocks, and what they leave must go back to the system without a pause: glibc's
+/// allocator keeps it, and works off freed blocks in batches of tens of milliseconds.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let matches = config::command_line().get_matches();
     let invocation = match config::load(&matches) {

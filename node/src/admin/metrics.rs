@@ -46,6 +46,7 @@ impl Collector for Scrape {
         ConstGauge::new(1_i64).encode(info.encode_family(&labels)?)?;
         gauges(shared, &mut encoder)?;
         counters(shared, &mut encoder)?;
+        turns(shared, &mut encoder)?;
         databases(shared, &mut encoder)?;
         commands(shared, &mut encoder)
     }
@@ -56,6 +57,12 @@ fn gauges(shared: &Shared, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
     let rows = [
         ("memory_limit_bytes", "Memory limit", used.limit),
         ("memory_data_bytes", "Memory of keys, values and tables", used.data),
+        ("memory_used_bytes", "Memory in use, with all overheads", used.used),
+        ("memory_items_bytes", "Memory of live items", used.items),
+        ("memory_collections_bytes", "Memory of collections", used.collections),
+        ("memory_index_bytes", "Memory of tables", used.index),
+        ("memory_arena_bytes", "Memory resident for items, holes included", used.arena),
+        ("memory_process_bytes", "Memory of the process itself", used.process),
         ("memory_buffer_bytes", "Memory of connection buffers", used.buffers),
         ("memory_peak_bytes", "Highest memory in use that was seen", used.peak),
         ("connections", "Open connections of clients", shared.registry().len()),
@@ -72,12 +79,16 @@ fn counters(shared: &Shared, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result
     let used = shared.store().memory().snapshot();
     let totals = shared.counters().totals();
     let (accepted, refused) = shared.registry().totals();
+    let lag = shared.store().expiry_lag();
     let rows = [
         ("keyspace_hits", "Keys found", totals.hits),
         ("keyspace_misses", "Keys not found", totals.misses),
         ("effects", "Changes made by writes", totals.effects),
         ("received_bytes", "Bytes received from clients", totals.input_bytes),
         ("sent_bytes", "Bytes sent to clients", totals.output_bytes),
+        ("expiry_late_keys", "Keys reclaimed more than a second after their deadline", lag.late_keys),
+        ("expiry_lag_milliseconds", "Sum of the times from deadline to reclaim", lag.total_ms),
+        ("moved_bytes", "Bytes of items moved to close holes", used.moved_bytes),
         ("expired_keys", "Keys reclaimed after their deadline", used.expired_keys),
         ("evicted_keys", "Keys evicted at the memory limit", used.evicted_keys),
         ("connections_accepted", "Connections accepted", accepted),
@@ -88,6 +99,19 @@ fn counters(shared: &Shared, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result
         ConstCounter::new(value).encode(metric)?;
     }
     Ok(())
+}
+
+fn turns(shared: &Shared, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let (name, help) = ("turns", "Turns of workers and of the sweep by the time they stayed within");
+    let mut turns = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+    let totals = shared.counters().turns();
+    for (bound, count) in totals.cumulative() {
+        let labels = [("microseconds", bound.map_or_else(|| "any".to_owned(), |bound| bound.to_string()))];
+        ConstCounter::new(count).encode(turns.encode_family(&labels)?)?;
+    }
+    let (name, help) = ("turn_longest_microseconds", "Longest turn of a worker or of the sweep");
+    let longest = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    ConstGauge::new(totals.longest_us as i64).encode(longest)
 }
 
 fn databases(shared: &Shared, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {

@@ -100,17 +100,19 @@ fn usage(cx: &mut ReadCx<'_, '_>, mut args: Args<'_>, out: &mut Out<'_>) -> Outc
 fn stats(cx: &mut SessionCx<'_>, _: Args<'_>, out: &mut Out<'_>) -> Outcome {
     let memory = cx.store.memory().snapshot();
     let keys: usize = Database::all().map(|database| cx.store.size(database).keys).sum();
-    let used = memory.data + memory.buffers;
+    let used = memory.used;
     let counts = [
         ("peak.allocated", memory.peak),
         ("total.allocated", used),
         ("clients.normal", memory.buffers),
         ("keys.count", keys),
         ("keys.bytes-per-key", memory.data.checked_div(keys).unwrap_or(0)),
-        ("dataset.bytes", memory.data),
+        ("dataset.bytes", memory.items + memory.collections),
     ];
-    let shares =
-        [("dataset.percentage", share(memory.data, used)), ("peak.percentage", share(used, memory.peak))];
+    let shares = [
+        ("dataset.percentage", share(memory.items + memory.collections, used)),
+        ("peak.percentage", share(used, memory.peak)),
+    ];
     let mut facts = cx.node.memory_facts();
     facts.retain(|(name, _)| {
         counts.iter().all(|(known, _)| known != name) && shares.iter().all(|(known, _)| known != name)
@@ -133,7 +135,7 @@ fn stats(cx: &mut SessionCx<'_>, _: Args<'_>, out: &mut Out<'_>) -> Outcome {
 
 fn doctor(cx: &mut SessionCx<'_>, _: Args<'_>, out: &mut Out<'_>) -> Outcome {
     let memory = cx.store.memory().snapshot();
-    let used = memory.data + memory.buffers;
+    let used = memory.used;
     let verdict = if memory.evicted_keys > 0 {
         "Keys had to be evicted: raise maxmemory, or let keys live shorter."
     } else if share(used, memory.limit) > 90.0 {

@@ -29,6 +29,7 @@ pub(super) struct Dispatch<'d> {
     effects: EffectCounter,
     lookups: Lookups,
     now: Millis,
+    began_ns: u64,
     meter: Meter<'d>,
     limits: ValueLimits,
     /// The last command carried out or queued.
@@ -73,6 +74,7 @@ impl<'d> Dispatch<'d> {
             lookups: Lookups::default(),
             now,
             meter: Meter::new(&*shared.clock, statistics, now_ns, shared.tunables.slow_us_min()),
+            began_ns: now_ns,
             limits: ValueLimits { string_bytes_max: shared.tunables.value_bytes_max() },
             last_command: None,
             session_changed: false,
@@ -115,6 +117,7 @@ impl<'d> Dispatch<'d> {
             self.note_run(&timed, session);
         }
         self.statistics.count_batch(self.lookups, self.effects.0);
+        self.statistics.turns.note(self.meter.ended_ns.saturating_sub(self.began_ns));
         if let Some(command) = self.last_command {
             self.card.note_activity(self.now, command);
         }

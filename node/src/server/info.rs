@@ -56,11 +56,18 @@ pub(super) fn memory_facts(shared: &Shared) -> Vec<(&'static str, u64)> {
     let keys: usize = Database::all().map(|database| shared.store.size(database).keys).sum();
     vec![
         ("peak.allocated", used.peak as u64),
-        ("total.allocated", (used.data + used.buffers) as u64),
+        ("total.allocated", used.used as u64),
+        ("startup.allocated", used.process as u64),
         ("clients.normal", used.buffers as u64),
         ("keys.count", keys as u64),
         ("keys.bytes-per-key", used.data.checked_div(keys).unwrap_or(0) as u64),
-        ("dataset.bytes", used.data as u64),
+        ("overhead.total", (used.index + used.buffers + used.process) as u64),
+        ("dataset.bytes", (used.items + used.collections) as u64),
+        ("larder.items.bytes", used.items as u64),
+        ("larder.collections.bytes", used.collections as u64),
+        ("larder.index.bytes", used.index as u64),
+        ("larder.arena.bytes", used.arena as u64),
+        ("larder.holes.bytes", used.arena.saturating_sub(used.items) as u64),
     ]
 }
 
@@ -95,7 +102,7 @@ fn clients(shared: &Shared, _now: Millis, text: &mut String) {
 
 fn memory(shared: &Shared, _now: Millis, text: &mut String) {
     let used = shared.store.memory().snapshot();
-    let total = used.data + used.buffers;
+    let total = used.used;
     let resident = resident_bytes();
     line(text, format_args!("used_memory:{total}"));
     line(text, format_args!("used_memory_human:{}", human(total)));
@@ -103,7 +110,11 @@ fn memory(shared: &Shared, _now: Millis, text: &mut String) {
     line(text, format_args!("used_memory_rss_human:{}", human(resident)));
     line(text, format_args!("used_memory_peak:{}", used.peak));
     line(text, format_args!("used_memory_peak_human:{}", human(used.peak)));
-    line(text, format_args!("used_memory_dataset:{}", used.data));
+    line(text, format_args!("used_memory_overhead:{}", used.index + used.buffers + used.process));
+    line(text, format_args!("used_memory_startup:{}", used.process));
+    line(text, format_args!("used_memory_dataset:{}", used.items + used.collections));
+    line(text, format_args!("allocator_active:{}", used.resident()));
+    line(text, format_args!("allocator_allocated:{total}"));
     line(text, format_args!("mem_clients_normal:{}", used.buffers));
     line(text, format_args!("maxmemory:{}", used.limit));
     line(text, format_args!("maxmemory_human:{}", human(used.limit)));
@@ -215,14 +226,28 @@ fn larder(shared: &Shared, _now: Millis, text: &mut String) {
     line(text, format_args!("service:{}", shared.facts.service));
     line(text, format_args!("threads:{}", shared.facts.threads));
     line(text, format_args!("eviction:{}", shared.store.eviction().name()));
-    line(text, format_args!("bytes_live:{}", used.data));
+    line(text, format_args!("bytes_live:{}", used.items + used.collections));
     line(text, format_args!("bytes_items:{}", used.items));
-    line(text, format_args!("bytes_arena:{}", used.arena));
-    line(text, format_args!("bytes_index:{}", used.index));
     line(text, format_args!("bytes_collections:{}", used.collections));
-    line(text, format_args!("bytes_buffers:{}", used.buffers));
+    line(text, format_args!("bytes_index:{}", used.index));
+    line(text, format_args!("bytes_arena:{}", used.arena));
+    line(text, format_args!("bytes_holes:{}", used.arena.saturating_sub(used.items)));
     line(text, format_args!("bytes_process:{}", used.process));
+    line(text, format_args!("bytes_moved:{}", used.moved_bytes));
+    line(text, format_args!("bytes_buffers:{}", used.buffers));
     line(text, format_args!("effects:{}", shared.statistics.totals().effects));
+    let lag = shared.store.expiry_lag();
+    line(text, format_args!("expiry_lag_ms_mean:{}", lag.total_ms.checked_div(lag.keys).unwrap_or(0)));
+    line(text, format_args!("expiry_lag_ms_max:{}", lag.max_ms));
+    line(text, format_args!("expiry_late_keys:{}", lag.late_keys));
+    let turns = shared.statistics.turns();
+    for (bound, count) in turns.cumulative() {
+        match bound {
+            Some(bound) => line(text, format_args!("turns_within_{bound}us:{count}")),
+            None => line(text, format_args!("turns:{count}")),
+        }
+    }
+    line(text, format_args!("turn_longest_us:{}", turns.longest_us));
 }
 
 fn human(bytes: usize) -> String {

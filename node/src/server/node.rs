@@ -10,6 +10,7 @@ use super::clients::Registry;
 use super::info;
 use super::password::Password;
 use super::pause::Pause;
+use super::stalls::Turns;
 use super::statistics::NodeStatistics;
 use super::tunables::Tunables;
 use crate::clock::Clock;
@@ -125,6 +126,13 @@ impl Shared {
     #[must_use]
     pub fn uptime_ms(&self) -> u64 {
         self.clock.now().since(self.facts.started_at)
+    }
+}
+
+impl Shared {
+    /// Where the sweep counts its steps.
+    pub(super) const fn sweep_turns(&self) -> &Turns {
+        &self.statistics.sweep_turns
     }
 }
 

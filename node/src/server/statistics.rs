@@ -8,6 +8,7 @@ use larder_proto::error::ErrorCode;
 use larder_proto::time::Millis;
 use parking_lot::Mutex;
 
+use super::stalls::{TurnTotals, Turns};
 use crate::commands::ports::{Histogram, SlowEntry};
 use crate::commands::table::CommandId;
 use crate::store::Lookups;
@@ -19,6 +20,8 @@ pub struct NodeStatistics {
     slow: Mutex<SlowLog>,
     /// Error replies by the place of their word. Errors are rare: all workers share them.
     errors: [AtomicU64; ErrorCode::ALL.len()],
+    /// Steps of the sweep.
+    pub(super) sweep_turns: Turns,
 }
 
 #[derive(Debug, Default)]
@@ -36,6 +39,8 @@ pub(super) struct WorkerStatistics {
     effects: AtomicU64,
     input_bytes: AtomicU64,
     output_bytes: AtomicU64,
+    /// Requests of one connection that were carried out in one go.
+    pub(super) turns: Turns,
 }
 
 #[derive(Debug, Default)]
@@ -87,6 +92,7 @@ impl NodeStatistics {
             workers: (0..workers).map(|_| worker()).collect(),
             slow: Mutex::default(),
             errors: Default::default(),
+            sweep_turns: Turns::default(),
         }
     }
 
@@ -142,8 +148,19 @@ impl NodeStatistics {
     pub fn reset(&self) {
         for worker in &self.workers {
             worker.all().for_each(|counter| counter.store(0, Ordering::Relaxed));
+            worker.turns.reset();
         }
         self.errors.iter().for_each(|counter| counter.store(0, Ordering::Relaxed));
+        self.sweep_turns.reset();
+    }
+
+    /// How long workers and the sweep were busy with one thing.
+    #[must_use]
+    pub fn turns(&self) -> TurnTotals {
+        let mut totals = TurnTotals::default();
+        self.workers.iter().for_each(|worker| worker.turns.add_to(&mut totals));
+        self.sweep_turns.add_to(&mut totals);
+        totals
     }
 
     /// Error replies by their word, those that occurred.
@@ -187,6 +204,7 @@ impl WorkerStatistics {
             effects: AtomicU64::new(0),
             input_bytes: AtomicU64::new(0),
             output_bytes: AtomicU64::new(0),
+            turns: Turns::default(),
         }
     }
 

@@ -9,6 +9,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::info::resident_bytes;
 use super::node::Shared;
+use super::stalls::Turns;
 use crate::clock::Clock;
 use crate::limits::{REFRESH_ROUND_MS, SWEEP_ROUND_MS, SWEEP_STEP_MS};
 use crate::store::Store;
@@ -25,7 +26,7 @@ pub async fn sweep_forever(shared: Arc<Shared>, mut random: Rng) {
             () = shared.stop.cancelled() => return,
         }
         shared.store.memory().observe_resident(resident_bytes());
-        let mut pace = Pace::new(&*shared.clock);
+        let mut pace = Pace::new(&*shared.clock, shared.sweep_turns());
         shrink(&shared.store, &mut pace, &mut random).await;
         sweep(&shared.store, &mut pace).await;
         refreshed = refresh(&shared.store, refreshed, &mut pace).await;
@@ -72,19 +73,26 @@ async fn refresh(store: &Store, from: usize, pace: &mut Pace<'_>) -> usize {
 /// Works for a while, then rests for a while.
 struct Pace<'c> {
     clock: &'c dyn Clock,
+    turns: &'c Turns,
     since_ns: u64,
+    step_ns: u64,
 }
 
 impl<'c> Pace<'c> {
-    fn new(clock: &'c dyn Clock) -> Self {
-        Self { clock, since_ns: clock.monotonic_ns() }
+    fn new(clock: &'c dyn Clock, turns: &'c Turns) -> Self {
+        let now_ns = clock.monotonic_ns();
+        Self { clock, turns, since_ns: now_ns, step_ns: now_ns }
     }
 
     /// Called after each step: rests if the steps since the last rest took long.
     async fn rest(&mut self) {
-        if self.clock.monotonic_ns() - self.since_ns >= SWEEP_STEP_MS * 1_000_000 {
+        let now_ns = self.clock.monotonic_ns();
+        self.turns.note(now_ns.saturating_sub(self.step_ns));
+        self.step_ns = now_ns;
+        if now_ns - self.since_ns >= SWEEP_STEP_MS * 1_000_000 {
             sleep(Duration::from_millis(SWEEP_STEP_MS)).await;
             self.since_ns = self.clock.monotonic_ns();
+            self.step_ns = self.since_ns;
         }
     }
 }
@@ -176,7 +184,7 @@ mod tests {
     fn sweeping_one_huge_partition_lets_others_run() {
         let store = crowded(Deadline::at(Millis(5)));
         let clock = At::new(Millis(10));
-        let turns = turns_beside(async { sweep(&store, &mut Pace::new(&clock)).await });
+        let turns = turns_beside(async { sweep(&store, &mut Pace::new(&clock, &Turns::default())).await });
         assert_eq!(store.size(Database::default()).keys, 0);
         assert!(turns >= KEYS / 2_000, "others ran {turns} times");
     }
@@ -206,7 +214,9 @@ mod tests {
         let limit = store.memory().used() - 200_000;
         store.memory().set_limit(limit);
         let clock = At::new(Millis(10));
-        let turns = turns_beside(async { shrink(&store, &mut Pace::new(&clock), &mut random).await });
+        let turns = turns_beside(async {
+            shrink(&store, &mut Pace::new(&clock, &Turns::default()), &mut random).await
+        });
         assert!(store.memory().used() <= limit);
         assert!(turns >= 2, "others ran {turns} times");
     }

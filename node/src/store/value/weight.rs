@@ -1,13 +1,18 @@
 //! What a block on the heap really takes: the allocator's rounding is part of the memory limit.
 
-/// Bytes that the system allocator (glibc on 64 bits) takes for a block: eight bytes of header, rounded up to 16,
-/// 32 at least. Nothing for an empty one, which is not allocated.
+/// Bytes that the node's allocator (jemalloc) takes for a block: a multiple of 16 up to 128, beyond that one of four sizes
+/// in each doubling. Nothing for an empty one, which is not allocated.
 pub(in crate::store) const fn heap_bytes(requested: usize) -> usize {
-    if requested == 0 {
-        return 0;
+    match requested {
+        0 => 0,
+        1..=8 => 8,
+        9..=128 => requested.next_multiple_of(16),
+        _ => {
+            // The step is a quarter of the power of two below the size.
+            let below = 1_usize << (requested - 1).ilog2();
+            requested.next_multiple_of(below / 4)
+        }
     }
-    let rounded = (requested + 8).next_multiple_of(16);
-    if rounded < 32 { 32 } else { rounded }
 }
 
 #[cfg(test)]
@@ -16,6 +21,7 @@ mod tests {
 
     #[test]
     fn blocks_are_rounded_as_the_allocator_does() {
-        assert_eq!([0, 1, 24, 25, 40, 41].map(heap_bytes), [0, 32, 32, 48, 48, 64]);
+        assert_eq!([0, 1, 8, 9, 40, 128].map(heap_bytes), [0, 8, 8, 16, 48, 128]);
+        assert_eq!([129, 160, 161, 256, 257, 4_097].map(heap_bytes), [160, 160, 192, 256, 320, 5_120]);
     }
 }
