@@ -231,12 +231,12 @@ impl Shard {
                 }
                 let bytes = (layout.end - at) as u32;
                 candidates.push(Candidate { rank: 0.0, at: at as u32, bytes, age: 0, hash });
+                // Their lines of the table arrive from memory several at a time, while more items are read.
+                if let Some(arrived) = candidates.len().checked_sub(FETCHED_AHEAD + 1) {
+                    self.assess(common, &mut candidates[arrived]);
+                }
             }
             at = layout.end;
-            // Their lines of the table arrive from memory several at a time, while more items are read.
-            if let Some(arrived) = candidates.len().checked_sub(FETCHED_AHEAD) {
-                self.assess(common, &mut candidates[arrived]);
-            }
         }
         let rest = candidates.len().saturating_sub(FETCHED_AHEAD);
         candidates[rest..].iter_mut().for_each(|candidate| self.assess(common, candidate));

@@ -141,7 +141,7 @@ impl Store {
         let mut cleaned = 0;
         // Above the limit by its buffers alone, the node would throw away everything for nothing.
         while cleaned < SHRINK_SEGMENTS_MAX
-            && memory.free() < 0
+            && memory.free() < -memory.tolerance()
             && memory.fixed() <= memory.limit()
             && (self.drop_piece() || self.clean_some_shard(random))
         {
@@ -282,6 +282,16 @@ mod tests {
         assert!((1..SEGMENTS_BYTES).contains(&left), "{left} bytes left");
         while store.shrink(NOW, &mut random) > 0 {}
         assert!(used(&store).resident() <= LIMIT / 4);
+    }
+
+    #[test]
+    fn what_the_allocator_keeps_for_a_while_evicts_nothing() {
+        let (store, mut random) = (store(), Rng::with_seed(1));
+        (0..60_000).for_each(|number| set(&store, number, 200, &mut random));
+        store.memory().observe_resident(LIMIT + LIMIT / 200);
+        assert_eq!(store.shrink(NOW, &mut random), 0);
+        store.memory().observe_resident(LIMIT + LIMIT / 50);
+        assert!(store.shrink(NOW, &mut random) > 0);
     }
 
     const SEGMENTS_BYTES: usize = 256 << 10;
