@@ -192,6 +192,25 @@ mod tests {
     }
 
     #[test]
+    fn what_a_flush_left_is_removed_in_small_steps() {
+        let store = crowded(Deadline::NEVER);
+        let mut keyspace = store.lock(&PartitionSet::all(), Access::Write, Database::default(), Millis(1));
+        Writer::new(&mut keyspace, &mut Nowhere).flush(Database::default());
+        drop(keyspace);
+        let mut removed = Vec::new();
+        for part in 0..store.sweep_parts() {
+            let mut more = true;
+            while more {
+                let swept = store.sweep(part, Millis(2));
+                removed.push(swept.keys);
+                more = swept.more;
+            }
+        }
+        assert!(removed.iter().all(|&keys| keys <= 1_000), "{removed:?}");
+        assert_eq!(removed.iter().sum::<usize>(), KEYS, "{removed:?}");
+    }
+
+    #[test]
     fn evicting_above_a_lowered_limit_lets_others_run() {
         let (store, mut random) = (crowded(Deadline::NEVER), Rng::with_seed(1));
         let limit = store.memory().used() - 200_000;

@@ -9,7 +9,7 @@ use super::arena::PAGE_BYTES;
 use super::common::Common;
 use super::eviction::Who;
 use super::item::{Kind, Layout};
-use super::ranking::Worth;
+use super::ranking::{Evicted, Ranking, Worth};
 use super::region::Limit;
 use super::segment::SEGMENT_BYTES;
 use super::shard::{Found, Shard};
@@ -26,12 +26,15 @@ pub(super) enum Large {
 }
 
 /// An item that may leave.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Candidate {
     rank: f32,
     at: u32,
     bytes: u32,
     age: u16,
+    /// It was used only once.
+    once: bool,
+    hash: u64,
 }
 
 impl Candidate {
@@ -222,15 +225,19 @@ impl Shard {
             if layout.dead {
             } else if self.discard_if_gone(common, &layout, at, now) {
                 gone = true;
-            } else if may_leave && let Some(worth) = self.worth(common, &layout, at) {
-                let rank = common.ranking.rank(eviction.order(), &worth);
-                let age = common.ranking.age(worth.usage);
-                // A collection makes room where it lay on the heap.
-                let bytes = u32::try_from(worth.bytes - ENTRY_BYTES).unwrap_or(u32::MAX);
-                candidates.push(Candidate { rank, at: at as u32, bytes, age });
+            } else if may_leave {
+                let hash = common.hash(layout.namespace, layout.key(self.region.bytes()));
+                self.homes.prefetch(Tag::of_hash(hash));
+                candidates.push(Candidate { at: at as u32, hash, ..Candidate::default() });
+                // Their lines of the table arrive from memory several at a time, while more items are read.
+                if let Some(arrived) = candidates.len().checked_sub(FETCHED_AHEAD + 1) {
+                    self.assess(common, &mut candidates[arrived]);
+                }
             }
             at = layout.end;
         }
+        let rest = candidates.len().saturating_sub(FETCHED_AHEAD);
+        candidates[rest..].iter_mut().for_each(|candidate| self.assess(common, candidate));
         if !timed && let Some(segment) = self.region.segment_mut(block) {
             // Those that had a deadline left or lost it: nobody has to look here for one again.
             segment.forget_deadlines();
@@ -238,8 +245,18 @@ impl Shard {
         gone
     }
 
-    fn worth(&self, common: &Common, layout: &Layout, at: usize) -> Option<Worth> {
-        let hash = common.hash(layout.namespace, layout.key(self.region.bytes()));
+    /// Finds out how a candidate ranks.
+    fn assess(&self, common: &Common, candidate: &mut Candidate) {
+        let layout = Layout::read(self.region.bytes(), candidate.at as usize);
+        let Some(worth) = self.worth(&layout, candidate.at as usize, candidate.hash) else { return };
+        candidate.rank = common.ranking.rank(common.eviction.get().order(), &worth);
+        candidate.age = common.ranking.age(worth.usage);
+        candidate.once = Ranking::uses(worth.usage) <= 1;
+        // A collection makes room where it lay on the heap.
+        candidate.bytes = u32::try_from(worth.bytes - ENTRY_BYTES).unwrap_or(u32::MAX);
+    }
+
+    fn worth(&self, layout: &Layout, at: usize, hash: u64) -> Option<Worth> {
         let place = self.table.find(Tag::of_hash(hash), |other| other == at as u32)?;
         let on_heap = match layout.kind {
             Kind::Object => self.object(layout).map_or(0, super::value::Value::heap_bytes),
@@ -252,7 +269,8 @@ impl Shard {
     fn evict_lowest(&mut self, common: &Common, candidates: &mut [Candidate], bytes: usize) -> bool {
         let total: usize = candidates.iter().map(|candidate| candidate.bytes as usize).sum();
         let mut rest = candidates;
-        let (mut freed, mut keys, mut weighted, mut highest) = (0, 0, 0.0_f32, f32::NEG_INFINITY);
+        let (mut freed, mut once, mut keys, mut weighted) = (0, 0, 0, 0.0_f32);
+        let mut highest = f32::NEG_INFINITY;
         while freed < bytes && !rest.is_empty() {
             // About as many as are needed, so that few have to be put into order.
             let mean = (total / (rest.len() + keys)).max(1);
@@ -270,21 +288,24 @@ impl Shard {
                 keys += 1;
                 weighted += candidate.rank * candidate.bytes as f32;
                 highest = candidate.rank;
-                self.evict(common, candidate.at);
+                once += if candidate.once { candidate.bytes as usize } else { 0 };
+                self.evict(common, candidate);
             }
             rest = others;
         }
         if keys > 0 {
             common.memory.count_evicted(keys as u64);
             common.ranking.set_threshold(highest);
-            common.note_evicted(weighted / freed as f32, freed);
+            let (bytes, once) = (freed, once as f32 / freed as f32);
+            common.note_evicted(&Evicted { rank: weighted / freed as f32, bytes, once });
         }
         keys > 0
     }
 
-    fn evict(&mut self, common: &Common, at: u32) {
+    fn evict(&mut self, common: &Common, candidate: &Candidate) {
+        let at = candidate.at;
         let layout = Layout::read(self.region.bytes(), at as usize);
-        if let Some(worth) = self.worth(common, &layout, at as usize) {
+        if let Some(worth) = self.worth(&layout, at as usize, candidate.hash) {
             common.ranking.remember(&worth);
         }
         self.remove_at(common, &layout, at);
@@ -343,3 +364,6 @@ const SHRINK_BUCKETS: usize = 4_096;
 
 /// Segments looked at for one item.
 const PLACE_TRIES_MAX: usize = 8;
+
+/// Candidates whose lines of the table are on their way from memory at the same time.
+const FETCHED_AHEAD: usize = 8;

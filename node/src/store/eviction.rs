@@ -138,14 +138,11 @@ impl Store {
         self.common.ranking.observe(now);
         let memory = &self.common.memory;
         let mut cleaned = 0;
-        if memory.free() < 0 && self.drop_removed() {
-            return 1;
-        }
         // Above the limit by its buffers alone, the node would throw away everything for nothing.
         while cleaned < SHRINK_SEGMENTS_MAX
-            && memory.free() < 0
+            && memory.free() < -memory.tolerance()
             && memory.fixed() <= memory.limit()
-            && self.clean_some_shard(random)
+            && (self.drop_piece() || self.clean_some_shard(random))
         {
             cleaned += 1;
         }
@@ -164,18 +161,19 @@ impl Store {
         }
         // A small string takes the place of others in its own shard, page by page.
         let wanted = if bytes <= SMALL_BYTES_MAX { 0 } else { bytes as i64 };
-        for _ in 0..REQUEST_SEGMENTS_MAX {
-            // What was removed already goes before anybody else has to.
-            while memory.free() < wanted && self.drop_removed() {}
-            if memory.free() >= wanted {
+        // A limit that was lowered, or memory that others took, is not for one request to make up for.
+        let share = (bytes as i64).saturating_mul(SHARE_OF_DEBT).max(DEBT_BYTES_MIN);
+        let enough = wanted.min(memory.free().saturating_add(share));
+        for _ in 0..REQUEST_STEPS_MAX {
+            if memory.free() >= enough {
                 return Ok(());
             }
-            if !self.clean_some_shard(random) {
+            // What was removed already goes before anybody else has to.
+            if !self.drop_piece() && !self.clean_some_shard(random) {
                 // What holes are left are smaller than a page, or behind large items.
                 return if memory.free() >= wanted { Ok(()) } else { Err(OutOfMemory) };
             }
         }
-        // The limit was lowered far below what is in use: the rest leaves from request to request, and in the background.
         Ok(())
     }
 }
@@ -183,8 +181,113 @@ impl Store {
 /// Up to this size a string is left to its shard.
 const SMALL_BYTES_MAX: usize = 16 << 10;
 
-/// Segments cleaned for one request at most.
-const REQUEST_SEGMENTS_MAX: usize = 4_096;
+/// What is above the limit leaves as requests come in, and in the background: each makes room for so many times its own
+/// bytes, and for some bytes at least.
+const SHARE_OF_DEBT: i64 = 2;
+const DEBT_BYTES_MIN: i64 = 32 << 10;
+
+/// Segments cleaned, and pieces of collections dropped, for one request at most.
+const REQUEST_STEPS_MAX: usize = 16_384;
 
 /// Segments cleaned in one step in the background.
 const SHRINK_SEGMENTS_MAX: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use larder_proto::effect::{Effect, EffectSink, Stamp};
+    use larder_proto::time::Deadline;
+
+    use super::super::engine::{Access, StoreSettings};
+    use super::super::value::{CollectionLimits, HashLimits, ListLimits};
+    use super::super::writer::Writer;
+    use super::*;
+    use crate::store::{Database, MemoryUse};
+
+    struct Nowhere;
+
+    impl EffectSink for Nowhere {
+        fn effect(&mut self, _: Stamp, _: &Effect<'_>) {}
+    }
+
+    const LIMIT: usize = 16 << 20;
+    const NOW: Millis = Millis(1);
+
+    fn store() -> Store {
+        Store::new(&StoreSettings {
+            memory_bytes_max: LIMIT,
+            eviction: Eviction::SEGMENT_MERGE,
+            collection_limits: CollectionLimits {
+                hash: HashLimits { entries_max: 512, value_bytes_max: 64 },
+                list: ListLimits::of_setting(-2),
+            },
+        })
+        .unwrap()
+    }
+
+    fn write(store: &Store, key: &str, change: impl FnOnce(&mut Writer<'_, '_>)) {
+        let mut keyspace = store.lock_one(key.as_bytes(), Access::Write, Database::default(), NOW);
+        change(&mut Writer::new(&mut keyspace, &mut Nowhere));
+    }
+
+    fn set(store: &Store, number: usize, bytes: usize, random: &mut Rng) {
+        let (key, value) = (format!("{bytes}:{number}"), vec![7; bytes]);
+        assert_eq!(store.make_room(bytes, NOW, random), Ok(()), "for {key}");
+        write(store, &key, |writer| writer.set(key.as_bytes(), &value, Deadline::NEVER));
+    }
+
+    fn used(store: &Store) -> MemoryUse {
+        store.memory().snapshot()
+    }
+
+    #[test]
+    fn large_values_make_room_for_one_another() {
+        let (store, mut random) = (store(), Rng::with_seed(1));
+        for number in 0..100 {
+            set(&store, number, 1 << 20, &mut random);
+            assert!(used(&store).resident() <= LIMIT);
+        }
+        assert!(store.size(Database::default()).keys >= 13, "{:?}", used(&store));
+    }
+
+    #[test]
+    fn large_collections_leave_one_by_one() {
+        let (store, mut random) = (store(), Rng::with_seed(1));
+        for key in (0..60).map(|number| format!("hash:{number}")) {
+            for field in (0..1_000).map(|number| format!("field:{number}")) {
+                assert_eq!(store.make_room(1_300, NOW, &mut random), Ok(()), "for {key}");
+                write(&store, &key, |writer| {
+                    writer.hash_set(key.as_bytes(), field.as_bytes(), &[7; 1_000]).unwrap();
+                });
+            }
+            let used = used(&store);
+            assert!(used.resident() <= LIMIT + (64 << 10), "{used:?}");
+        }
+        let used = used(&store);
+        assert!(used.data >= LIMIT * 3 / 4, "{used:?}");
+    }
+
+    #[test]
+    fn a_request_makes_up_for_little_of_a_lowered_limit() {
+        let (store, mut random) = (store(), Rng::with_seed(1));
+        (0..60_000).for_each(|number| set(&store, number, 200, &mut random));
+        let before = used(&store).data;
+        store.memory().set_limit(LIMIT / 4);
+        assert_eq!(store.make_room(200, NOW, &mut random), Ok(()));
+        let left = before - used(&store).data;
+        assert!((1..SEGMENTS_BYTES).contains(&left), "{left} bytes left");
+        while store.shrink(NOW, &mut random) > 0 {}
+        assert!(used(&store).resident() <= LIMIT / 4);
+    }
+
+    #[test]
+    fn what_the_allocator_keeps_for_a_while_evicts_nothing() {
+        let (store, mut random) = (store(), Rng::with_seed(1));
+        (0..60_000).for_each(|number| set(&store, number, 200, &mut random));
+        store.memory().observe_resident(LIMIT + LIMIT / 200);
+        assert_eq!(store.shrink(NOW, &mut random), 0);
+        store.memory().observe_resident(LIMIT + LIMIT / 50);
+        assert!(store.shrink(NOW, &mut random) > 0);
+    }
+
+    const SEGMENTS_BYTES: usize = 256 << 10;
+}

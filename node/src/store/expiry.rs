@@ -41,16 +41,20 @@ impl Store {
 
     /// Drops a piece of the collections that were removed; whether there is more.
     pub fn drop_removed(&self) -> bool {
+        self.drop_piece() && !self.common.removed.lock().is_empty()
+    }
+
+    /// Drops a piece of the collections that were removed; whether there was any.
+    pub(super) fn drop_piece(&self) -> bool {
         let Some(mut value) = self.common.removed.lock().pop() else { return false };
         let before = value.heap_bytes();
         let done = value.drain_some(DROP_ELEMENTS);
         let after = if done { 0 } else { value.heap_bytes() };
-        self.common.memory.charge(Part::Heap, after as i64 - before as i64);
-        let mut removed = self.common.removed.lock();
         if !done {
-            removed.push(value);
+            self.common.removed.lock().push(value);
         }
-        !removed.is_empty()
+        self.common.memory.charge(Part::Heap, after as i64 - before as i64);
+        true
     }
 
     /// Keeps the times of use in a piece of one part from being taken for later ones, as they would once enough time has
@@ -133,7 +137,7 @@ impl Shard {
         keys
     }
 
-    /// Removes what flushes left in one segment.
+    /// Removes what flushes left in one segment, a bounded number of keys.
     fn purge(&mut self, common: &Common, now: Millis) -> usize {
         // From the last segment to the first: one that is closed meanwhile moves others to the front, so that some come
         // twice and none is passed over. What is written after a flush has nothing of it.
@@ -156,6 +160,10 @@ impl Shard {
             let layout = Layout::read(self.region.bytes(), at);
             if !layout.dead && self.discard_if_gone(common, &layout, at, now) {
                 keys += 1;
+            }
+            if keys == EXPIRE_KEYS_MAX {
+                // The rest of the segment is gone through from its beginning again: what is dead is passed quickly.
+                return keys;
             }
             at = layout.end;
         }

@@ -176,6 +176,13 @@ impl Memory {
         self.free.load(Ordering::Relaxed)
     }
 
+    /// How far the limit may be passed without the background evicting for it. What the allocator keeps of collections
+    /// that left is resident for a while longer: evicting more would not bring it back, but empty the store bit by bit.
+    pub(super) fn tolerance(&self) -> i64 {
+        let process = self.part(Part::Process).load(Ordering::Relaxed);
+        process.min(signed(self.limit() / TOLERATED_SHARE))
+    }
+
     /// Resident bytes of segments that no live item takes.
     pub(super) fn holes(&self) -> i64 {
         self.part(Part::Arena).load(Ordering::Relaxed) - self.live.load(Ordering::Relaxed)
@@ -233,6 +240,9 @@ impl Memory {
         &self.parts[part as usize]
     }
 }
+
+/// Less than the two hundredths by which resident memory may pass the limit.
+const TOLERATED_SHARE: usize = 128;
 
 const PARTS: usize = Part::Process as usize + 1;
 
