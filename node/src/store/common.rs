@@ -10,7 +10,7 @@ use larder_proto::time::{Deadline, Millis};
 use super::databases::Databases;
 use super::eviction::EvictionChoice;
 use super::memory::{Memory, Part};
-use super::ranking::Ranking;
+use super::ranking::{Evicted, Ranking};
 use super::table::Tag;
 use super::value::Value;
 use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
@@ -98,14 +98,14 @@ impl Common {
         Tag::of_hash(self.hash(namespace, key))
     }
 
-    /// Notes that so many bytes were evicted, with this rank in the mean.
-    pub(super) fn note_evicted(&self, rank: f32, bytes: usize) {
+    /// Notes what was evicted.
+    pub(super) fn note_evicted(&self, evicted: &Evicted) {
         let order = self.eviction.get().order();
         if self.ghosts.swap(false, Ordering::Relaxed) {
             // Untouched until now, so not resident.
             self.memory.charge(Part::Index, self.ranking.ghost_bytes() as i64);
         }
-        self.ranking.note_evicted(order, rank, bytes, self.memory.data());
+        self.ranking.note_evicted(order, evicted, self.memory.data());
     }
 
     /// Bytes of what is remembered of evicted keys, once there are any.

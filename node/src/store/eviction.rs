@@ -198,7 +198,7 @@ mod tests {
     use larder_proto::time::Deadline;
 
     use super::super::engine::{Access, StoreSettings};
-    use super::super::value::{CollectionLimits, HashLimits, ListLimits};
+    use super::super::value::{CollectionLimits, HashLimits, ListLimits, SetLimits, SortedSetLimits};
     use super::super::writer::Writer;
     use super::*;
     use crate::store::{Database, MemoryUse};
@@ -219,13 +219,15 @@ mod tests {
             collection_limits: CollectionLimits {
                 hash: HashLimits { entries_max: 512, value_bytes_max: 64 },
                 list: ListLimits::of_setting(-2),
+                set: SetLimits { integers_max: 512, entries_max: 128, value_bytes_max: 64 },
+                sorted_set: SortedSetLimits { entries_max: 128, member_bytes_max: 64 },
             },
         })
         .unwrap()
     }
 
     fn write(store: &Store, key: &str, change: impl FnOnce(&mut Writer<'_, '_>)) {
-        let mut keyspace = store.lock_one(key.as_bytes(), Access::Write, Database::default(), NOW);
+        let mut keyspace = store.lock_one(key.as_bytes(), None, Access::Write, (Database::default(), NOW));
         change(&mut Writer::new(&mut keyspace, &mut Nowhere));
     }
 

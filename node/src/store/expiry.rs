@@ -162,7 +162,8 @@ impl Shard {
                 keys += 1;
             }
             if keys == EXPIRE_KEYS_MAX {
-                // The rest of the segment is gone through from its beginning again: what is dead is passed quickly.
+                // The segment comes again, from its beginning: what is dead is passed quickly.
+                self.purge_at = Some(turn + 1);
                 return keys;
             }
             at = layout.end;

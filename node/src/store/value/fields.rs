@@ -77,23 +77,6 @@ impl<const VALUED: bool> Dictionary<VALUED> {
         removed
     }
 
-    /// Drops pairs from the end: so many at most, until so many bytes are gone; whether none is left. From the first time
-    /// on nothing can be found any more.
-    pub(super) fn drain_some(&mut self, fields: usize, bytes: usize) -> bool {
-        self.table = RawTable::new();
-        self.free = Vec::new();
-        let mut dropped = 0;
-        for _ in 0..fields {
-            let Some(place) = self.places.pop() else { break };
-            dropped += place.as_ref().map_or(0, bytes_of);
-            if dropped >= bytes {
-                break;
-            }
-        }
-        self.pair_bytes -= dropped;
-        self.places.is_empty()
-    }
-
     pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.leaves.iter().flat_map(|leaf| leaf.pairs().map(|pair| (pair.field, pair.value)))
     }
