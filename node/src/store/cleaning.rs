@@ -69,7 +69,7 @@ impl Shard {
 
     /// Gives back pages to whoever needs them: of closed segments, of holes, of items that leave. Whether it gave any, or
     /// removed what gives some.
-    pub(super) fn give_pages(&mut self, common: &Common, large: Large) -> bool {
+    pub(super) fn give_pages(&mut self, common: &Common, large: Large, share: usize) -> bool {
         let memory = &common.memory;
         if self.region.release_closed(memory) || self.shrink_table(common) {
             return true;
@@ -82,7 +82,7 @@ impl Shard {
         for _ in 0..self.region.ring.len() {
             let Some(block) = self.next_block(common) else { break };
             let Some(segment) = self.region.segment(block) else { break };
-            let target = segment.touched - segment.live + (segment.touched / GIVE_SHARE).max(PAGE_BYTES);
+            let target = segment.touched - segment.live + (segment.touched / share).max(PAGE_BYTES);
             if self.evict_from(common, block, target, large) {
                 self.compact(common, block);
                 self.region.trim(block, memory);
@@ -349,9 +349,6 @@ fn memory_moved(common: &Common, bytes: u64) {
 /// What part of a segment is made free when it is cleaned at the limit. Less would keep more of what is worth little for
 /// a while longer; more would move fewer items for each that leaves.
 pub(super) const CLEAN_SHARE: usize = 16;
-
-/// What part of a segment is made free when its pages are to be given to others.
-const GIVE_SHARE: usize = 8;
 
 /// What part of a segment its holes must come to before they are closed while there is room.
 const ROOMY_SHARE: usize = 4;

@@ -233,16 +233,16 @@ impl Store {
     }
 
     /// Lets some shard give pages, from a random one on; whether one did. The caller holds none.
-    pub(super) fn clean_some_shard(&self, random: &mut Rng) -> bool {
+    pub(super) fn clean_some_shard(&self, random: &mut Rng, share: usize) -> bool {
         let first = random.usize(..self.shards.len());
-        [Large::Ranked, Large::Any].into_iter().any(|large| self.clean_from(first, large))
+        [Large::Ranked, Large::Any].into_iter().any(|large| self.clean_from(first, large, share))
     }
 
-    fn clean_from(&self, first: usize, large: Large) -> bool {
+    fn clean_from(&self, first: usize, large: Large, share: usize) -> bool {
         (0..self.shards.len()).any(|offset| {
             let at = (first + offset) % self.shards.len();
             let mut shard = self.shards[at].write();
-            let gave = shard.give_pages(&self.common, large);
+            let gave = shard.give_pages(&self.common, large, share);
             let removed = shard.take_removed();
             drop(shard);
             self.common.drop_later(removed);

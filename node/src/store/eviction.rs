@@ -142,7 +142,7 @@ impl Store {
         while cleaned < SHRINK_SEGMENTS_MAX
             && memory.free() < -memory.tolerance()
             && memory.fixed() <= memory.limit()
-            && (self.drop_piece() || self.clean_some_shard(random))
+            && (self.drop_piece() || self.clean_some_shard(random, GIVE_SHARE))
         {
             cleaned += 1;
         }
@@ -163,13 +163,14 @@ impl Store {
         let wanted = if bytes <= SMALL_BYTES_MAX { 0 } else { bytes as i64 };
         // A limit that was lowered, or memory that others took, is not for one request to make up for.
         let share = (bytes as i64).saturating_mul(SHARE_OF_DEBT).max(DEBT_BYTES_MIN);
+        let give = if bytes >= LARGE_BYTES_MIN { GIVE_LARGE_SHARE } else { GIVE_SHARE };
         let enough = wanted.min(memory.free().saturating_add(share));
         for _ in 0..REQUEST_STEPS_MAX {
             if memory.free() >= enough {
                 return Ok(());
             }
             // What was removed already goes before anybody else has to.
-            if !self.drop_piece() && !self.clean_some_shard(random) {
+            if !self.drop_piece() && !self.clean_some_shard(random, give) {
                 // What holes are left are smaller than a page, or behind large items.
                 return if memory.free() >= wanted { Ok(()) } else { Err(OutOfMemory) };
             }
@@ -177,6 +178,13 @@ impl Store {
         Ok(())
     }
 }
+
+/// What part of a segment is made free when its pages are to be given to others.
+const GIVE_SHARE: usize = 8;
+
+/// The same for a request that needs so much that it has to take from many segments: fewer are gone through for it.
+const GIVE_LARGE_SHARE: usize = 2;
+const LARGE_BYTES_MIN: usize = 1 << 20;
 
 /// Up to this size a string is left to its shard.
 const SMALL_BYTES_MAX: usize = 16 << 10;
