@@ -107,6 +107,20 @@ fn memory_stays_below_its_limit_and_old_keys_leave() {
 }
 
 #[test]
+fn collections_alone_may_fill_the_memory() {
+    const LIMIT: u64 = 32 << 20;
+    let server = larder(&["--max-memory", "32mb", "--threads", "1"]);
+    let mut user = Connection::open(server.port()).expect("a connection");
+    let value = "v".repeat(3_000);
+    for number in 0..30_000 {
+        let told = text(&mut user, &["HSET", &format!("h{}", number / 10), &format!("f{number}"), &value]);
+        assert_eq!(told, "1", "field {number}");
+    }
+    assert!(info(&mut user, "evicted_keys") > 500);
+    assert!(info(&mut user, "used_memory") <= LIMIT / 100 * 102);
+}
+
+#[test]
 fn without_eviction_writes_are_refused_and_reads_are_not() {
     let server = larder(&["--max-memory", "4mb", "--eviction", "noeviction", "--threads", "1"]);
     let mut user = Connection::open(server.port()).expect("a connection");

@@ -115,7 +115,7 @@ impl Performer<'_> {
             match self.perform_on_keys(request, session, Access::Write, out) {
                 Err(CommandError::NeedsMemory { bytes }) => {
                     out.rewind(mark);
-                    self.store.make_room(bytes, self.now, self.random)?;
+                    self.store.make_whole_room(bytes, self.now, self.random)?;
                 }
                 outcome => return outcome,
             }

@@ -126,10 +126,23 @@ impl Store {
     pub fn make_room(&self, bytes: usize, now: Millis, random: &mut Rng) -> Result<(), OutOfMemory> {
         self.common.ranking.observe(now);
         if self.common.memory.free() >= bytes as i64 {
-            Ok(())
-        } else {
-            self.make_room_by_cleaning(bytes, random)
+            return Ok(());
         }
+        // A small string takes the place of others in its own shard, page by page.
+        let wanted = if bytes <= SMALL_BYTES_MAX { 0 } else { bytes as i64 };
+        self.make_room_by_cleaning(bytes, wanted, random)
+    }
+
+    /// Like [`Store::make_room`], for what lies outside the segments: all of it must be free.
+    ///
+    /// # Errors
+    /// As those of [`Store::make_room`].
+    pub fn make_whole_room(&self, bytes: usize, now: Millis, random: &mut Rng) -> Result<(), OutOfMemory> {
+        self.common.ranking.observe(now);
+        if self.common.memory.free() >= bytes as i64 {
+            return Ok(());
+        }
+        self.make_room_by_cleaning(bytes, bytes as i64, random)
     }
 
     /// Lets a bounded number of segments be cleaned while more memory is in use than the limit allows; how many were.
@@ -150,7 +163,7 @@ impl Store {
     }
 
     #[cold]
-    fn make_room_by_cleaning(&self, bytes: usize, random: &mut Rng) -> Result<(), OutOfMemory> {
+    fn make_room_by_cleaning(&self, bytes: usize, wanted: i64, random: &mut Rng) -> Result<(), OutOfMemory> {
         let memory = &self.common.memory;
         memory.note_peak();
         if memory.fixed().saturating_add(bytes) > memory.limit() {
@@ -159,14 +172,13 @@ impl Store {
         if self.eviction().who() == Who::Nobody && memory.used().saturating_add(bytes) > memory.limit() {
             return Err(OutOfMemory);
         }
-        // A small string takes the place of others in its own shard, page by page.
-        let wanted = if bytes <= SMALL_BYTES_MAX { 0 } else { bytes as i64 };
         // A limit that was lowered, or memory that others took, is not for one request to make up for.
         let share = (bytes as i64).saturating_mul(SHARE_OF_DEBT).max(DEBT_BYTES_MIN);
         let give = if bytes >= LARGE_BYTES_MIN { GIVE_LARGE_SHARE } else { GIVE_SHARE };
         let enough = wanted.min(memory.free().saturating_add(share));
         for _ in 0..REQUEST_STEPS_MAX {
             if memory.free() >= enough {
+                memory.grant(bytes);
                 return Ok(());
             }
             // What was removed already goes before anybody else has to.
@@ -175,6 +187,7 @@ impl Store {
                 return if memory.free() >= wanted { Ok(()) } else { Err(OutOfMemory) };
             }
         }
+        memory.grant(bytes);
         Ok(())
     }
 }

@@ -114,12 +114,11 @@ impl<'s> Keyspace<'s> {
         self.touch = touch;
     }
 
-    /// Whether so many bytes more fit the memory limit as it is, without anything leaving.
+    /// Whether so many bytes more fit the memory limit as it is, without anything leaving, or room was made for them
+    /// while the total sinks to a limit that was lowered.
     #[must_use]
     pub fn fits(&self, bytes: usize) -> bool {
-        let memory = &self.store.common.memory;
-        let left = memory.free() + memory.holes();
-        left >= i64::try_from(bytes).unwrap_or(i64::MAX)
+        self.store.common.memory.allows(bytes)
     }
 
     /// Until when collections stay compact.

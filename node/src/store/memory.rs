@@ -9,6 +9,8 @@ pub struct Memory {
     /// The limit less all parts. Below zero, somebody has to leave.
     free: AtomicI64,
     parts: [AtomicI64; PARTS],
+    /// How far below zero `free` may sink by what was granted last. Written by eviction.
+    granted: AtomicI64,
     /// Bytes of items, of those resident in the arena.
     live: AtomicI64,
     peak: AtomicUsize,
@@ -77,6 +79,7 @@ impl Memory {
             limit: AtomicUsize::new(limit),
             free: AtomicI64::new(signed(limit)),
             parts: std::array::from_fn(|_| AtomicI64::new(0)),
+            granted: AtomicI64::new(0),
             live: AtomicI64::new(0),
             peak: AtomicUsize::new(0),
             evicted_keys: AtomicU64::new(0),
@@ -93,6 +96,7 @@ impl Memory {
 
     /// Changes the limit. What is above it leaves in bounded steps: as writes come in, and in the background.
     pub fn set_limit(&self, limit: usize) {
+        self.granted.store(0, Ordering::Relaxed);
         let before = self.limit.swap(limit, Ordering::Relaxed);
         self.free.fetch_add(signed(limit) - signed(before), Ordering::Relaxed);
         self.set_process(self.part(Part::Process).load(Ordering::Relaxed));
@@ -174,6 +178,18 @@ impl Memory {
     #[inline]
     pub(super) fn free(&self) -> i64 {
         self.free.load(Ordering::Relaxed)
+    }
+
+    /// Lets a request take so many bytes though a debt is not paid yet: it has paid its share.
+    pub(super) fn grant(&self, bytes: usize) {
+        self.granted.store(self.free().min(0).saturating_sub(signed(bytes)), Ordering::Relaxed);
+    }
+
+    /// Whether so many bytes more may be taken: they fit beside what is live, or were granted.
+    pub(super) fn allows(&self, bytes: usize) -> bool {
+        let free = self.free();
+        let left = free.saturating_sub(signed(bytes));
+        left.saturating_add(self.holes()) >= 0 || (free < 0 && left >= self.granted.load(Ordering::Relaxed))
     }
 
     /// How far the limit may be passed without the background evicting for it. What the allocator keeps of collections
