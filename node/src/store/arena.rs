@@ -183,8 +183,8 @@ pub(super) fn prefetch_address(address: usize) {
     let _ = address;
 }
 
-/// Addresses of a row at first: those of a million buckets.
-const ROW_BYTES_MIN: usize = 64 << 20;
+/// Addresses of a row at first: those of four million buckets, 25 million keys of one shard.
+const ROW_BYTES_MIN: usize = 256 << 20;
 
 /// Rounded up to whole pages.
 pub(super) const fn pages(bytes: usize) -> usize {

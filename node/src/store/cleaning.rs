@@ -67,6 +67,21 @@ impl Shard {
             .or_else(|| self.region.append_to_new(bytes, Limit::Pass, memory))
     }
 
+    /// Place for a long item where addresses, not memory, have run out: others of this shard leave.
+    #[cold]
+    pub(super) fn place_among_large(&mut self, common: &Common, bytes: usize) -> Option<u32> {
+        for _ in 0..ADDRESS_TRIES_MAX {
+            if !self.give_pages(common, Large::Any, 1) {
+                return None;
+            }
+            let place = self.region.append_to_new(bytes, Limit::Pass, &common.memory);
+            if place.is_some() {
+                return place;
+            }
+        }
+        None
+    }
+
     /// Gives back pages to whoever needs them: of closed segments, of holes, of items that leave. Whether it gave any, or
     /// removed what gives some.
     pub(super) fn give_pages(&mut self, common: &Common, large: Large, share: usize) -> bool {
@@ -358,6 +373,9 @@ const TIGHT_SHARE: usize = 64;
 
 /// Buckets that a table moves in one step to give pages.
 const SHRINK_BUCKETS: usize = 4_096;
+
+/// Segments that leave at most for one long item.
+const ADDRESS_TRIES_MAX: usize = 4_096;
 
 /// Segments looked at for one item.
 const PLACE_TRIES_MAX: usize = 8;

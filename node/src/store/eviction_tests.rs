@@ -311,3 +311,17 @@ fn a_policy_may_change_while_the_store_is_full() {
     }
     assert_eq!(Database::all().count(), DATABASES);
 }
+
+#[test]
+fn where_addresses_run_out_others_leave_and_the_newest_stays() {
+    let mut rig = Rig::new(MB, "segment-merge");
+    // Many times what the addresses were reserved for.
+    rig.store.memory().set_limit(1 << 30);
+    for number in 0..600 {
+        let key = format!("k{number}");
+        rig.put(&key, 150_000).unwrap();
+        assert!(rig.get(&key).is_some(), "key {number}");
+    }
+    assert!(rig.keys() > 100);
+    rig.assert_counted();
+}

@@ -92,14 +92,16 @@ impl Shard {
 
     /// Removes keys past their deadline, a bounded number.
     fn expire(&mut self, common: &Common, now: Millis) -> Swept {
-        let mut keys = 0;
+        let (mut keys, mut spans) = (0, 0);
         for turn in (0..self.region.ring.len()).rev() {
             let Some(&block) = self.region.ring.get(turn) else { continue };
             while self.region.segment(block).is_some_and(|segment| segment.due.passed(now)) {
-                if keys >= EXPIRE_KEYS_MAX {
+                // Where deadlines are moved on and on, spans are due in which nothing has expired.
+                if keys >= EXPIRE_KEYS_MAX || spans >= EXPIRE_SPANS_MAX {
                     return Swept { keys, more: true };
                 }
                 keys += self.expire_span(common, block, now);
+                spans += 1;
             }
         }
         Swept { keys, more: false }
@@ -177,6 +179,9 @@ impl Shard {
 
 /// Keys removed under one lock at most, but for those of the last span.
 const EXPIRE_KEYS_MAX: usize = 1_000;
+
+/// Spans looked through under one lock at most.
+const EXPIRE_SPANS_MAX: usize = 32;
 
 /// Elements of a large collection that are dropped in one step.
 const DROP_ELEMENTS: usize = 1_000;

@@ -182,14 +182,16 @@ impl Memory {
 
     /// Lets a request take so many bytes though a debt is not paid yet: it has paid its share.
     pub(super) fn grant(&self, bytes: usize) {
-        self.granted.store(self.free().min(0).saturating_sub(signed(bytes)), Ordering::Relaxed);
+        let free = self.free();
+        if free < signed(bytes) {
+            self.granted.store(free.saturating_sub(signed(bytes)), Ordering::Relaxed);
+        }
     }
 
-    /// Whether so many bytes more may be taken: they fit beside what is live, or were granted.
+    /// Whether so many bytes more may be taken: they are free, or were granted, which holds once.
     pub(super) fn allows(&self, bytes: usize) -> bool {
-        let free = self.free();
-        let left = free.saturating_sub(signed(bytes));
-        left.saturating_add(self.holes()) >= 0 || (free < 0 && left >= self.granted.load(Ordering::Relaxed))
+        let left = self.free().saturating_sub(signed(bytes));
+        left >= 0 || left >= self.granted.swap(0, Ordering::Relaxed)
     }
 
     /// How far the limit may be passed without the background evicting for it. What the allocator keeps of collections

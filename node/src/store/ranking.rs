@@ -87,6 +87,11 @@ impl Ranking {
         if now.0 >= self.noted_ms.load(Ordering::Relaxed).saturating_add(NOTE_MS) {
             self.noted_ms.fetch_max(now.0, Ordering::Relaxed);
         }
+        if now.0.saturating_add(SET_BACK_MS) < self.noted_ms.load(Ordering::Relaxed) {
+            // The clock was put back: what it said before must not make anything look expired.
+            self.noted_ms.store(now.0, Ordering::Relaxed);
+            self.ends_ms.store(now.0, Ordering::Relaxed);
+        }
         if now.0 >= self.ends_ms.load(Ordering::Relaxed) {
             self.end_quiet_tick(now);
         }
@@ -292,6 +297,9 @@ const QUIET_TICK_MS: u64 = 1_000;
 
 /// How far the time that was noted may lie behind.
 const NOTE_MS: u64 = 16;
+
+/// By how much the time has to lie behind what was noted to mean that the clock was put back: more than workers differ.
+const SET_BACK_MS: u64 = 2_000;
 
 /// An odd number whose products spread over all bits (2^64 divided by the golden ratio).
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;

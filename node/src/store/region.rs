@@ -79,18 +79,23 @@ impl Region {
         if limit == Limit::Obey && memory.free() < pages(bytes) as i64 {
             return None;
         }
-        let order = if bytes <= SHARED_ITEM_BYTES_MAX { 0 } else { order_of(bytes) };
+        let (large, order) = (bytes > SHARED_ITEM_BYTES_MAX, order_of(bytes));
         let block = self.blocks.take(order)?;
         let at = block as usize;
         if self.segments.len() <= at {
             self.segments.resize_with(at + 1, || None);
         }
-        self.segments[at] = Some(Segment::new(at * SEGMENT_BYTES, order));
+        self.segments[at] = Some(Segment::new(at * SEGMENT_BYTES, order, large));
         self.ring.push(block);
-        if order == 0 {
+        if !large {
             self.open = Some(block);
         }
-        self.append_to(block, bytes, limit, memory)
+        let place = self.append_to(block, bytes, limit, memory);
+        if place.is_none() && large {
+            // Others took the pages meanwhile. Nothing would ever be put into the block of one item again.
+            self.close(block, memory);
+        }
+        place
     }
 
     fn append_to(&mut self, block: u32, bytes: usize, limit: Limit, memory: &Memory) -> Option<u32> {
@@ -222,7 +227,7 @@ impl Region {
         !self.closed.is_empty()
     }
 
-    /// The ordinary segment, other than the open one, with the most room for new items in what is resident, if it has
+    /// The ordinary segment with the most room for new items in what is resident, if it has
     /// at least so much; and how much.
     pub(super) fn roomiest(&self, bytes_min: usize) -> Option<(u32, usize)> {
         let rooms = self.ring.iter().filter_map(|&block| {
@@ -250,9 +255,9 @@ impl Region {
 /// Bytes given back in one step: the kernel takes a tenth of a microsecond for each page.
 const RELEASE_BYTES_MAX: usize = 2 << 20;
 
-/// How many times an ordinary segment has to be doubled for so many bytes; at least once.
+/// How many times an ordinary segment has to be doubled for so many bytes.
 fn order_of(bytes: usize) -> u32 {
-    bytes.div_ceil(SEGMENT_BYTES).next_power_of_two().ilog2().max(1)
+    bytes.div_ceil(SEGMENT_BYTES).next_power_of_two().ilog2()
 }
 
 const _: () = assert!(SEGMENT_BYTES.is_multiple_of(PAGE_BYTES));

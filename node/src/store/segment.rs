@@ -14,6 +14,8 @@ pub(super) struct Segment {
     pub(super) base: usize,
     /// Addresses that belong to it: `2^order` blocks.
     pub(super) order: u32,
+    /// It is the block of one long item.
+    large: bool,
     /// Where the next item goes.
     pub(super) end: usize,
     /// Bytes of live items below `end`.
@@ -34,8 +36,8 @@ struct Spans {
 }
 
 impl Segment {
-    pub(super) const fn new(base: usize, order: u32) -> Self {
-        Self { base, order, end: 0, live: 0, touched: 0, due: Deadline::NEVER, spans: None }
+    pub(super) const fn new(base: usize, order: u32, large: bool) -> Self {
+        Self { base, order, large, end: 0, live: 0, touched: 0, due: Deadline::NEVER, spans: None }
     }
 
     /// Addresses that belong to it, in bytes.
@@ -45,7 +47,7 @@ impl Segment {
 
     /// Whether it is the block of one large item.
     pub(super) const fn is_large(&self) -> bool {
-        self.order > 0
+        self.large
     }
 
     /// Pages to be touched before so many bytes more can be written.

@@ -231,7 +231,8 @@ impl Shard {
         let memory = &common.memory;
         if bytes > SHARED_ITEM_BYTES_MAX {
             let found = self.region.append_to_new(bytes, Limit::Obey, memory);
-            return found.or_else(|| self.region.append_to_new(bytes, Limit::Pass, memory));
+            let found = found.or_else(|| self.region.append_to_new(bytes, Limit::Pass, memory));
+            return found.or_else(|| self.place_among_large(common, bytes));
         }
         let open = self.region.append(bytes, Limit::Obey, memory);
         open.or_else(|| self.place_elsewhere(common, bytes))

@@ -222,7 +222,7 @@ impl Table {
     }
 }
 
-/// HomesTouched of entries that were moved.
+/// Homes of entries that were moved.
 type HomesTouched = SmallVec<[usize; 16]>;
 
 impl Place {

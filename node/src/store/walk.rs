@@ -62,6 +62,9 @@ impl<'w, 's> Walker<'w, 's> {
 
     /// Visits a key chosen at random, if there is one.
     pub fn random(&self, random: &mut Rng, visit: impl FnOnce(&[u8])) {
+        if self.store.size(self.database).keys == 0 {
+            return;
+        }
         let shards = self.store.shards.len();
         let first = random.usize(..shards);
         let mut chosen = None;
@@ -105,8 +108,12 @@ impl<'w, 's> Walker<'w, 's> {
         let key = |entry: Entry| self.item(shard, &entry).map(|item| item.key().into());
         let drawn = (0..PICK_TRIES_MAX).find_map(|_| shard.table.random(random).and_then(key));
         drawn.or_else(|| {
-            let mut found = None;
-            shard.table.visit(FIRST..Tag::END, |entry| found = found.take().or_else(|| key(entry)));
+            let (mut found, mut from) = (None, FIRST);
+            while found.is_none() && from < Tag::END {
+                let to = shard.table.next_range(from, PICK_RANGE);
+                shard.table.visit(from..to, |entry| found = found.take().or_else(|| key(entry)));
+                from = to;
+            }
             found
         })
     }
@@ -136,6 +143,9 @@ const fn pack(shard: usize, tag: Tag) -> Cursor {
 
 /// Ranges of tags looked at in one call, so that it stays short where most keys are another database's.
 const STEPS_MAX: usize = 64;
+
+/// Keys looked at together while walking.
+const PICK_RANGE: usize = 256;
 
 /// Keys drawn before a random choice falls back to walking.
 const PICK_TRIES_MAX: usize = 32;

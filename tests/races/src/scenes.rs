@@ -7,8 +7,8 @@ use shuttle::thread;
 use std::sync::Arc;
 
 use crate::store::{
-    Access, CollectionLimits, Database, Eviction, HashLimits, ListLimits, SetLimits, SortedSetLimits, PartitionSet, Store, StoreSettings,
-    Watch, Writer,
+    Access, CollectionLimits, Database, Eviction, HashLimits, ListLimits, PartitionSet, SetLimits,
+    SortedSetLimits, Store, StoreSettings, Watch, Writer,
 };
 
 /// A few threads that meet in one store.
@@ -159,8 +159,8 @@ fn filled(eviction: &str, keys: u64) -> Arc<Store> {
         collection_limits: CollectionLimits {
             hash: HashLimits { entries_max: 512, value_bytes_max: 64 },
             list: ListLimits { bytes_max: 8 << 10, entries_max: 128 },
-                set: SetLimits { integers_max: 512, entries_max: 128, value_bytes_max: 64 },
-                sorted_set: SortedSetLimits { entries_max: 128, member_bytes_max: 64 },
+            set: SetLimits { integers_max: 512, entries_max: 128, value_bytes_max: 64 },
+            sorted_set: SortedSetLimits { entries_max: 128, member_bytes_max: 64 },
         },
     });
     let store = Arc::new(store.expect("addresses"));
