@@ -102,6 +102,9 @@ pub const SLOW_WORDS_MAX: usize = 32;
 /// Bytes of a slow command's word that are kept.
 pub const SLOW_WORD_BYTES_MAX: usize = 128;
 
+/// Nanoseconds after which a connection with more requests at hand lets others have their turn.
+pub const TURN_NS_MAX: u64 = 1_000_000;
+
 /// Requests at hand from which on their items are fetched together.
 pub const LOOK_AHEAD_MIN: usize = 2;
 

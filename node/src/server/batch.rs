@@ -191,7 +191,7 @@ impl Reader {
             *consumed = from + length;
             let step = if session.closing {
                 Some(Step::Close)
-            } else if replies.len() - space.from >= REPLY_BYTES_SOFT_MAX {
+            } else if replies.len() - space.from >= REPLY_BYTES_SOFT_MAX || dispatch.has_taken_long() {
                 Some(Step::Yield)
             } else {
                 None

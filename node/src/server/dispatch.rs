@@ -17,7 +17,9 @@ use crate::commands::perform::{Performer, Request, end_watches};
 use crate::commands::session::{QueuedCommand, Replies, Session};
 use crate::commands::spec::{Flags, Run};
 use crate::commands::table::CommandId;
-use crate::limits::{NOW_STALE_NS, REPLY_BYTES_SOFT_MAX, REPLY_SHARE, SLOW_WORD_BYTES_MAX, SLOW_WORDS_MAX};
+use crate::limits::{
+    NOW_STALE_NS, REPLY_BYTES_SOFT_MAX, REPLY_SHARE, SLOW_WORD_BYTES_MAX, SLOW_WORDS_MAX, TURN_NS_MAX,
+};
 use crate::store::{Hint, Lookups};
 
 /// What carries out the requests of one batch: everything borrowed, nothing awaited.
@@ -112,6 +114,12 @@ impl<'d> Dispatch<'d> {
         let memory = self.shared.store.memory();
         let room = (memory.limit() / REPLY_SHARE).saturating_sub(memory.buffers());
         REPLY_BYTES_SOFT_MAX + self.shared.tunables.reply_bytes_max().min(room.max(REPLY_BYTES_SOFT_MAX))
+    }
+
+    /// Whether the batch has gone on for so long that others should have their turn.
+    #[inline]
+    pub(super) const fn has_taken_long(&self) -> bool {
+        self.meter.ended_ns.saturating_sub(self.began_ns) >= TURN_NS_MAX
     }
 
     /// Ends the batch: what was counted on the way is handed in. Tells when the last request ended.
