@@ -7,6 +7,7 @@ pub mod commands;
 pub mod config;
 pub mod descriptors;
 pub mod limits;
+pub mod net;
 pub mod server;
 pub mod store;
 mod sync;

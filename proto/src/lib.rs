@@ -9,3 +9,4 @@ pub mod resp;
 pub mod score;
 pub mod slot;
 pub mod time;
+pub mod topology;

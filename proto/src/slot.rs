@@ -40,7 +40,7 @@ impl Slot {
 }
 
 /// A run of 16 neighbouring slots, `0..1024`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Partition(u16);
 
 impl Partition {
