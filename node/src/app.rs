@@ -2,7 +2,10 @@
 //!
 //! Threads: one for each worker, and one, the control thread, that accepts connections, sweeps, and serves the admin port.
 
+mod clustered;
+pub mod region;
 pub mod settings;
+pub mod verbs;
 
 use std::fmt;
 use std::io;
@@ -17,14 +20,16 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::clustered::{ClusterThread, Clustered};
 use self::settings::LiveSettings;
 use crate::admin;
 use crate::clock::Clock;
 use crate::commands;
+use crate::commands::cluster::Endpoint;
 use crate::config::Config;
 use crate::server::{
-    Facts, Listener, NodeStatistics, Password, Shared, SharedParts, Tunables, Worker, WorkerHandle, bind,
-    sweep_forever,
+    Facts, Handoff, Listener, Membership, NodeStatistics, OneNode, Password, Shared, SharedParts, Tunables,
+    Worker, WorkerHandle, bind, sweep_forever,
 };
 use crate::store::{Store, StoreSettings};
 
@@ -33,6 +38,8 @@ pub struct App {
     shared: Arc<Shared>,
     workers: Vec<WorkerHandle>,
     control: JoinHandle<()>,
+    /// Where the node is one of several.
+    cluster: Option<ClusterThread>,
     endpoints: Endpoints,
 }
 
@@ -41,6 +48,8 @@ pub struct App {
 pub struct Endpoints {
     /// Any client.
     pub clients: SocketAddr,
+    /// Cluster-aware clients, where the node is one of several.
+    pub cluster_clients: Option<SocketAddr>,
     /// Health and metrics.
     pub admin: SocketAddr,
 }
@@ -54,6 +63,8 @@ pub enum StartError {
     Threads(io::Error),
     /// The kernel does not reserve addresses for the store.
     Memory(io::Error),
+    /// The state directory cannot be used.
+    State(String),
 }
 
 impl fmt::Display for StartError {
@@ -65,6 +76,7 @@ impl fmt::Display for StartError {
             Self::Bind(address, error) => {
                 write!(f, "cannot listen on {address}: {error}; see --bind and --port")
             }
+            Self::State(error) => f.write_str(error),
             Self::Threads(error) => write!(f, "cannot start threads: {error}; see --threads"),
             Self::Memory(error) => write!(
                 f,
@@ -88,25 +100,33 @@ impl App {
             .enable_all()
             .build()
             .map_err(StartError::Threads)?;
-        let (clients, admin, endpoints) = listen(&config, &control)?;
+        let (sockets, endpoints) = listen(&config, &control)?;
         let threads = config.threads;
-        let shared = Arc::new(join(config, clock, endpoints, &mut random)?);
+        let (shared, clustered) = join(config, clock, endpoints, &mut random)?;
+        let shared = Arc::new(shared);
         let start_worker = |number| {
             let worker = Worker { number, shared: Arc::clone(&shared), seed: random.u64(..) };
             worker.start().map_err(StartError::Threads)
         };
         let workers = (0..threads).map(start_worker).collect::<Result<Vec<_>, _>>()?;
-        let handoffs = workers.iter().map(|worker| worker.handoff.clone()).collect();
-        let listener = Listener { socket: clients, workers: handoffs, shared: Arc::clone(&shared) };
-        let control = run_control(control, Arc::clone(&shared), listener, admin, random)
+        let handoffs: Vec<_> = workers.iter().map(|worker| worker.handoff.clone()).collect();
+        let cluster = clustered.map(|clustered| clustered.start(handoffs.clone())).transpose()?;
+        let control = run_control(control, Arc::clone(&shared), sockets, handoffs, random)
             .map_err(StartError::Threads)?;
-        Ok(Self { shared, workers, control, endpoints })
+        Ok(Self { shared, workers, control, cluster, endpoints })
     }
 
     /// Where the node listens.
     #[must_use]
     pub const fn endpoints(&self) -> Endpoints {
         self.endpoints
+    }
+
+    /// Hands over to other nodes what this one serves, while it serves. Returns at once where it is alone.
+    pub async fn hand_over(&self, within: Duration) {
+        if let Some(cluster) = &self.cluster {
+            cluster.leave(within).await;
+        }
     }
 
     /// Stops accepting, answers what is in flight, ends. Whether everything ended in time.
@@ -116,9 +136,14 @@ impl App {
         let (done, ended) = std::sync::mpsc::sync_channel(1);
         let threads: Vec<_> =
             self.workers.into_iter().map(|worker| worker.thread).chain([self.control]).collect();
+        let cluster = self.cluster;
         let waiter = thread::Builder::new().name("larder-stop".into()).spawn(move || {
             for thread in threads {
                 let _ = thread.join();
+            }
+            // Last: what waits for copies is answered by the workers.
+            if let Some(cluster) = cluster {
+                let _ = cluster.stop().join();
             }
             let _ = done.send(());
         });
@@ -126,14 +151,28 @@ impl App {
     }
 }
 
-fn listen(config: &Config, runtime: &Runtime) -> Result<(TcpListener, TcpListener, Endpoints), StartError> {
+/// The listening sockets of the node but that for other nodes.
+struct Sockets {
+    clients: TcpListener,
+    cluster_clients: Option<TcpListener>,
+    admin: TcpListener,
+}
+
+fn listen(config: &Config, runtime: &Runtime) -> Result<(Sockets, Endpoints), StartError> {
     let _guard = runtime.enter();
+    let at = |offset| SocketAddr::new(config.bind, config.port + offset);
     let endpoints = Endpoints {
-        clients: SocketAddr::new(config.bind, config.port),
-        admin: SocketAddr::new(config.bind, config.port + ADMIN_PORT_OFFSET),
+        clients: at(0),
+        cluster_clients: config.is_clustered().then(|| at(CLUSTER_PORT_OFFSET)),
+        admin: at(ADMIN_PORT_OFFSET),
     };
     let open = |address| bind(address).map_err(|error| StartError::Bind(address, error));
-    Ok((open(endpoints.clients)?, open(endpoints.admin)?, endpoints))
+    let sockets = Sockets {
+        clients: open(endpoints.clients)?,
+        cluster_clients: endpoints.cluster_clients.map(open).transpose()?,
+        admin: open(endpoints.admin)?,
+    };
+    Ok((sockets, endpoints))
 }
 
 fn join(
@@ -141,15 +180,24 @@ fn join(
     clock: Arc<dyn Clock>,
     endpoints: Endpoints,
     random: &mut Rng,
-) -> Result<Shared, StartError> {
+) -> Result<(Shared, Option<Clustered>), StartError> {
     let store = Store::new(&StoreSettings {
         memory_bytes_max: config.memory_bytes_max,
         eviction: config.eviction,
         collection_limits: settings::collection_limits(&config),
+        hash_seed: clustered::hash_seed(&config),
     });
     let store = Arc::new(store.map_err(StartError::Memory)?);
     let tunables = Arc::new(Tunables::default());
     let commands = commands::table();
+    let run = u128::from(random.u64(..)) << 64 | u128::from(random.u64(..));
+    let clustered = clustered::open(&config, &store, &clock, random)?;
+    let regional = clustered.as_ref().map(|clustered| Arc::clone(&clustered.regional));
+    let region = regional.as_ref().map(|regional| regional.region());
+    let membership: Arc<dyn Membership> = match regional {
+        Some(regional) => regional,
+        None => Arc::new(OneNode::new(config.advertised_host(), config.port, run)),
+    };
     let facts = Facts {
         region: config.region.clone(),
         service: config.service.clone(),
@@ -158,7 +206,7 @@ fn join(
         run_id: (0..40).map(|_| char::from_digit(random.u32(..16), 16).unwrap_or('0')).collect(),
         started_at: clock.now(),
     };
-    Ok(Shared::new(SharedParts {
+    let shared = Shared::new(SharedParts {
         statistics: NodeStatistics::new(config.threads, commands.rows().len()),
         password: Password::new(&config.password),
         settings: Box::new(LiveSettings::new(config, Arc::clone(&store), Arc::clone(&tunables))),
@@ -166,28 +214,44 @@ fn join(
         commands,
         tunables,
         clock,
+        membership,
         facts,
         stop: CancellationToken::new(),
-    }))
+        region,
+    });
+    Ok((shared, clustered))
 }
 
 /// Runs what is not a worker's on a thread of its own, until the node stops.
 fn run_control(
     runtime: Runtime,
     shared: Arc<Shared>,
-    listener: Listener,
-    admin: TcpListener,
+    sockets: Sockets,
+    workers: Vec<Handoff>,
     random: Rng,
 ) -> io::Result<JoinHandle<()>> {
     thread::Builder::new().name("larder-control".into()).spawn(move || {
         let tasks = TaskTracker::new();
-        tasks.spawn_on(listener.run(), runtime.handle());
+        let listener = |(socket, endpoint)| Listener {
+            socket,
+            endpoint,
+            workers: workers.clone(),
+            shared: Arc::clone(&shared),
+        };
+        let plain = Some((sockets.clients, Endpoint::Plain));
+        let cluster = sockets.cluster_clients.map(|socket| (socket, Endpoint::Cluster));
+        for listener in plain.into_iter().chain(cluster).map(listener) {
+            tasks.spawn_on(listener.run(), runtime.handle());
+        }
         tasks.spawn_on(sweep_forever(Arc::clone(&shared), random), runtime.handle());
-        tasks.spawn_on(admin::serve(admin, shared), runtime.handle());
+        tasks.spawn_on(admin::serve(sockets.admin, Arc::clone(&shared)), runtime.handle());
         tasks.close();
         runtime.block_on(tasks.wait());
     })
 }
+
+/// The port for cluster-aware clients is the second of the node's block of ports.
+const CLUSTER_PORT_OFFSET: u16 = 1;
 
 /// The admin port is the fourth of the node's block of ports.
 const ADMIN_PORT_OFFSET: u16 = 3;

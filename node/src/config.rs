@@ -1,16 +1,20 @@
 //! The settings, one row each: flag, environment variable, key of the TOML file, name in CONFIG GET, default, help and
 //! parser all stand there. Known to `app` alone, which gives each part its own.
 
+mod cluster_rows;
 mod file;
+mod places;
 mod rows;
 mod sources;
 mod units;
 
+pub use places::Peer;
 pub use rows::{FIXED, Names, ROWS, Row};
 pub use sources::{ConfigError, Invocation, Verb, command_line, load};
 pub use units::human_bytes;
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use crate::store::Eviction;
 
@@ -69,4 +73,36 @@ pub struct Config {
     pub shutdown_seconds_max: u64,
     /// Which messages are logged.
     pub log: String,
+    /// Where other nodes listen for each other; none for a node alone.
+    pub join: Vec<Peer>,
+    /// Nodes that form the cluster.
+    pub bootstrap_expect: u8,
+    /// Where the control plane keeps its log; empty for the platform's place.
+    pub state_dir: PathBuf,
+    /// Copies wanted beside each owner.
+    pub replicas: u8,
+    /// Label of the failure domain; empty for none.
+    pub zone: String,
+    /// Host that clients and other nodes are told; empty for the bind address.
+    pub advertise: String,
+    /// What nodes prove to each other; empty for none.
+    pub cluster_secret: String,
+    /// A file that holds it; empty for none.
+    pub cluster_secret_file: PathBuf,
+    /// When a write is answered.
+    pub ack: Ack,
+    /// Milliseconds that a node may serve after the leader has confirmed it.
+    pub lease_ms: u64,
+    /// Milliseconds that a request waits for an owner at most.
+    pub retry_ms_max: u64,
+}
+
+/// When a write is answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ack {
+    /// Once every in-sync copy has it.
+    #[default]
+    InSync,
+    /// At once: what the owner's crash takes is lost.
+    Owner,
 }

@@ -120,6 +120,212 @@ pub const REFRESH_ROUND_MS: u64 = 300_000;
 /// Connections to the admin port that are served at the same time.
 pub const ADMIN_CONNECTIONS_MAX: usize = 64;
 
+/// How long two nodes have to introduce themselves to each other.
+pub const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Bytes of an introduction.
+pub const INTRODUCTION_BYTES_MAX: usize = 4 * 1024;
+
+/// Bytes that are read from a connection between nodes at once.
+pub const LINK_READ_BYTES: usize = 32 * 1024;
+
+/// Capacity up to which the buffers of a connection between nodes are kept though they are empty.
+pub const LINK_BUFFER_BYTES_KEPT: usize = 512 * 1024;
+
+/// Bytes of a message of the control plane: a snapshot of its state is the largest.
+pub const CONTROL_FRAME_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Calls that wait for one other node, and requests of one connection that are handled at the same time.
+pub const CONTROL_CALLS_MAX: usize = 256;
+
+/// Control connections that other nodes have opened: each opens one, and one more for a question now and then.
+pub const CONTROL_LINKS_MAX: usize = 1_024;
+
+/// Changes, questions and requests to leave that wait for the control loop.
+pub const CONTROL_ORDERS_MAX: usize = 4_096;
+
+/// How long another node has to make entries of Raft's log safe on its disk, before they are sent again.
+pub const RAFT_APPEND_TIME_MAX: Duration = Duration::from_millis(250);
+
+/// Bytes of calls that are handed to the network at once; one call more may come on top.
+pub const CONTROL_BATCH_BYTES: usize = 256 * 1024;
+
+/// Bytes of answers that wait for the other side before no more of its requests are taken in.
+pub const CONTROL_ANSWER_BYTES_MAX: usize = 1024 * 1024;
+
+/// How long an address has to answer before the next one is tried: shorter than TCP waits before it asks a second time.
+pub const CONNECT_TIME_MAX: Duration = Duration::from_millis(500);
+
+/// How long nothing comes though there are calls, before another connection is tried: much shorter than TCP takes to
+/// notice.
+pub const CONTROL_SILENCE_MAX: Duration = Duration::from_millis(500);
+
+/// The pause after a connection was lost, and the longest one after it was refused again and again.
+pub const CONTROL_PAUSE_MIN: Duration = Duration::from_millis(10);
+
+/// See [`CONTROL_PAUSE_MIN`].
+pub const CONTROL_PAUSE_MAX: Duration = Duration::from_millis(250);
+
+/// Bytes of a message of a connection between nodes that carries requests or effects: the largest value that may be set,
+/// with room for what goes around it.
+pub const LINK_FRAME_BYTES_MAX: usize = 2 * 1024 * 1024 * 1024;
+
+/// Replies of one connection that wait for copies or for other nodes.
+pub const PENDING_SLOTS_MAX: usize = 4_096;
+
+/// Bytes of requests and replies that are kept for them; one may come on top.
+pub const PENDING_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Bytes of a request that is kept until the copies have what it did, so that it can be tried again at another node.
+pub const KEPT_FRAME_BYTES_MAX: usize = 16 * 1024;
+
+/// Requests of one worker to one other node that are not answered.
+pub const FORWARDS_MAX: usize = 16_384;
+
+/// Bytes of requests that wait to be sent to one other node; one may come on top.
+pub const FORWARD_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// How long a node may leave requests unanswered without answering any, before the link to it is given up.
+pub const FORWARD_SILENCE_MAX: Duration = Duration::from_secs(3);
+
+/// How long opening a link to a node may take.
+pub const PEER_CONNECT_TIME: Duration = Duration::from_secs(2);
+
+/// How long after a link broke or could not be opened it is tried again.
+pub const PEER_PAUSE: Duration = Duration::from_millis(20);
+
+/// Messages from another node that are taken in before others of the worker get their turn.
+pub const FRAMES_PER_TURN: usize = 256;
+
+/// Clients of another node of which it is remembered that something of theirs was refused.
+pub const REFUSED_CLIENTS_MAX: usize = 16_384;
+
+/// Steps of one scan that find nothing before the client is told so.
+pub const SCAN_STEPS_MAX: usize = 128;
+
+/// Clients of another node that this one watches keys for, on one link.
+pub const WATCHING_CLIENTS_MAX: usize = 65_536;
+
+/// Replies to another node that wait for copies.
+pub const PEER_WAITING_MAX: usize = 16_384;
+
+/// Bytes of those replies; one may come on top.
+pub const PEER_WAITING_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// How long a request that could not be placed waits before it is tried again, if nothing changes.
+pub const RETRY_PAUSE: Duration = Duration::from_millis(10);
+
+/// How long an answer is waited for that a node owes which no longer serves the keys.
+pub const MOVED_TIME_MAX: Duration = Duration::from_millis(100);
+
+/// How long a request waits for a node that serves its keys.
+pub const RETRY_MS: u64 = 5_000;
+
+const _: () = assert!(KEPT_FRAME_BYTES_MAX <= PENDING_BYTES_MAX);
+
+/// Bytes of effects that lie together while they wait to be sent and acknowledged.
+pub const FEED_CHUNK_BYTES: usize = 32 * 1024;
+
+/// Part of the memory limit that the effects for one other node may take while they wait, and its bounds in bytes.
+pub const FEED_SHARE: usize = 32;
+/// At least so many.
+pub const FEED_BYTES_MIN: usize = 1024 * 1024;
+/// At most so many.
+pub const FEED_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Bytes under way to a copy above which it is not filled further: what clients write would wait behind them.
+pub const FILL_AHEAD_BYTES_MAX: usize = 256 * 1024;
+
+/// How long filling waits for that before it goes on beside what clients write.
+pub const FILL_PATIENCE: Duration = Duration::from_millis(50);
+
+/// Bytes of keys that are copied out under one lock. One large key may be more.
+pub const FILL_STEP_BYTES: usize = 16 * 1024;
+
+/// Messages of a stream that are applied before they are acknowledged, and others of the thread get their turn.
+pub const APPLIED_PER_TURN: usize = 512;
+
+/// How long a copy may acknowledge nothing, though something waits, before it is to be dropped.
+pub const COPY_SILENCE_MAX: Duration = Duration::from_secs(1);
+
+/// Bytes in a second that a copy is believed to need no longer for, where one message is large.
+pub const COPY_BYTES_PER_SECOND: usize = 16 * 1024 * 1024;
+
+/// How often the copies are looked after.
+pub const COPY_ROUND_TIME: Duration = Duration::from_millis(100);
+
+/// How long an owner that is to hand over waits for its copies before it goes on serving.
+pub const HAND_OVER_TIME_MAX: Duration = Duration::from_millis(1_500);
+
+/// Partitions that are handed over together.
+pub const HAND_OVER_MAX: usize = 64;
+
+/// Connections of other nodes that are being introduced at the same time.
+pub const LINKS_OPENING_MAX: usize = 256;
+
+/// Streams from other nodes that are open at the same time.
+pub const STREAM_LINKS_MAX: usize = 1_024;
+
+/// How long the control loop may take to say what it sees.
+pub const CONTROL_STATUS_TIME: Duration = Duration::from_secs(1);
+
+/// The port for other nodes is so many above that for clients.
+pub const LINK_PORT_OFFSET: u16 = 2;
+
+/// Bytes of effects that are handed to a connection at once.
+pub const STREAM_PIECE_BYTES: usize = 64 * 1024;
+
+/// How long the receiver of a stream waits for the cluster to tell it what the sender knows already.
+pub const EPOCH_WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// How long it waits at once, before it looks whether the sender has opened another connection.
+pub const EPOCH_LOOK_TIME: Duration = Duration::from_millis(250);
+
+/// Copies at one node that are filled at the same time.
+pub const FILLS_PER_NODE: usize = 16;
+
+/// Rounds of looking after copies between two looks at remembered writes.
+pub const FORGET_ROUNDS: u32 = 10;
+
+/// Such looks after which the writes of an origin that sent nothing more are forgotten: longer than anybody retries.
+pub const FORGET_LOOKS: u32 = 600;
+
+/// How long an attempt to connect to another node may take.
+pub const LINK_CONNECT_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// How long to wait before another attempt to reach a node, at first and at last.
+pub const LINK_RETRY_TIME_MIN: Duration = Duration::from_millis(20);
+/// At last.
+pub const LINK_RETRY_TIME_MAX: Duration = Duration::from_millis(500);
+
+/// How long to wait before a proposal is made again.
+pub const PROPOSAL_RETRY_TIME: Duration = Duration::from_millis(100);
+
+/// How often replication looks whether a partition can be locked before it makes pauses.
+pub const LOCK_LOOKS_MAX: usize = 32;
+
+/// Pause between two such looks.
+pub const LOCK_PAUSE: Duration = Duration::from_millis(1);
+
+/// How long replication looks before it waits for the lock itself, and everything else on its thread with it.
+pub const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Steps in one proposal.
+pub const PROPOSED_STEPS_MAX: usize = 256;
+
+/// Bytes of a reply that is remembered.
+pub const REMEMBERED_REPLY_BYTES_MAX: usize = 64 * 1024;
+
+/// Writes of one origin that one partition remembers.
+pub const REMEMBERED_WRITES_MAX: usize = 1_024;
+
+/// Bytes of all writes that are remembered, beyond which replies are not.
+pub const REMEMBERED_BYTES_MAX: i64 = 16 * 1024 * 1024;
+
+const _: () = assert!(FEED_CHUNK_BYTES < FEED_BYTES_MIN && FEED_BYTES_MIN < FEED_BYTES_MAX);
+const _: () = assert!(FILL_AHEAD_BYTES_MAX + FILLS_PER_NODE * FILL_STEP_BYTES <= FEED_BYTES_MIN / 2);
+const _: () = assert!(INTRODUCTION_BYTES_MAX < LINK_READ_BYTES && LINK_READ_BYTES <= LINK_BUFFER_BYTES_KEPT);
+const _: () = assert!(LINK_FRAME_BYTES_MAX <= u32::MAX as usize, "four bytes say how long a frame is");
 const _: () = assert!(GUEST_BULK_BYTES_MAX < READ_BYTES, "a guest's argument fits one read");
 const _: () = assert!(INLINE_BYTES_MAX <= READ_BYTES, "an inline command fits one read");
 const _: () = assert!(REPLY_BYTES_SOFT_MAX < UNSENT_BYTES_MAX);

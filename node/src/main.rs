@@ -1,13 +1,15 @@
-//! Reads the settings, starts a node, waits for a signal, drains.
+//! Reads the settings, then starts a node, waits for a signal and drains; or asks a running node.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use larder_node::app::verbs::{self, Ended};
 use larder_node::app::{App, Endpoints};
 use larder_node::clock::{Clock, SystemClock};
 use larder_node::config::{self, Config, Verb, human_bytes};
+use larder_node::server::Leave;
 use larder_node::{descriptors, telemetry};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -25,11 +27,22 @@ fn main() -> ExitCode {
     for warning in &invocation.warnings {
         let _ = writeln!(io::stderr(), "larder: warning: {warning}");
     }
+    let config = invocation.config;
     let outcome = match invocation.verb {
-        Verb::Node => run_node(invocation.config),
-        Verb::CheckConfig => show(&invocation.config.to_toml()),
+        Verb::Node => run_node(config).map(|()| Ended::Well),
+        Verb::CheckConfig => show(&config.to_toml()).map(|()| Ended::Well),
+        Verb::Status { json, wait_seconds } => {
+            ask(verbs::status(&config, json, wait_seconds.map(Duration::from_secs)))
+        }
+        Verb::Drain { restart, force } => ask(verbs::drain(&config, Leave { for_good: !restart, force })),
     };
-    outcome.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
+    outcome.map_or_else(|error| fail(&error), ExitCode::from)
+}
+
+/// Runs a verb that asks a node.
+fn ask(verb: impl Future<Output = Result<Ended, String>>) -> Result<Ended, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(told)?;
+    runtime.block_on(verb)
 }
 
 fn run_node(config: Config) -> Result<(), String> {
@@ -52,7 +65,8 @@ fn run_node(config: Config) -> Result<(), String> {
             _ = interrupt.recv() => {}
         }
     });
-    tracing::info!("stopping: no new connections, requests in flight are answered");
+    tracing::info!("stopping: what others can serve is handed over, then requests in flight are answered");
+    runtime.block_on(app.hand_over(within));
     if app.stop(within) {
         return Ok(());
     }

@@ -1,6 +1,8 @@
 //! Byte streams between processes, handed in so that a simulation can put its own in the place of TCP. What travels on
 //! them is left to the server and to the links between nodes.
 
+mod tcp;
+
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -11,6 +13,8 @@ use std::task::{Context, Poll, ready};
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
+
+pub use self::tcp::TcpNetwork;
 
 /// One connection. Nothing blocks: what cannot be done at once is `WouldBlock`, and the task is woken when it can.
 pub enum Stream {
@@ -78,6 +82,11 @@ pub trait Accept: Send + Sync {
     /// # Errors
     /// The machine is out of descriptors, most likely.
     fn accept(&self) -> Boxed<'_, io::Result<(Stream, SocketAddr)>>;
+    /// Where it listens: the port is the one that was given where any was asked for.
+    ///
+    /// # Errors
+    /// The socket is broken.
+    fn address(&self) -> io::Result<SocketAddr>;
 }
 
 impl Stream {

@@ -2,14 +2,15 @@
 //! asked, so that applying an effect needs no clock, no randomness and no old value. Ordering and sending effects
 //! is left to the node.
 
+mod wire;
+
+use std::fmt;
+
 use crate::score::Score;
 use crate::slot::Partition;
 use crate::time::Deadline;
 
-/// A numbered database of one service, in one generation: a flush gives the database a new one, so that its old
-/// keys are out of reach at once and can be reclaimed in the background.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Namespace(pub u32);
+pub use wire::{DecodeError, decode, decode_all, encode};
 
 /// An end of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,12 +106,12 @@ pub enum Effect<'a> {
         /// The member.
         member: &'a [u8],
     },
-    /// Every key of the namespace is gone.
+    /// Every key that the partition has in the database is gone.
     Flush,
-    /// The databases of two namespaces have changed places.
+    /// What the partition has in two databases has changed places.
     Swap {
-        /// The other namespace.
-        with: Namespace,
+        /// The number of the other database.
+        with: u8,
     },
     /// The list has this element more, at one end.
     ListPush {
@@ -161,6 +162,65 @@ pub enum Effect<'a> {
         /// How many.
         count: u64,
     },
+    /// Every key that the partition has in any database is gone, and its databases lie in this order.
+    Clear {
+        /// What the databases lie as.
+        order: Order,
+    },
+}
+
+/// In which order a partition's databases lie: it begins as that of their numbers, and changes where two of them change
+/// places. It decides where a scan meets their keys, so it is the same on every node.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Order(u64);
+
+impl Order {
+    /// The order of the numbers.
+    pub const FIRST: Self = Self(0xfedc_ba98_7654_3210);
+
+    /// The order with this number, if it is one: sixteen numbers of four bits, the first database's lowest, each once.
+    #[must_use]
+    pub const fn new(number: u64) -> Option<Self> {
+        let (mut seen, mut database) = (0_u16, 0);
+        while database < 16 {
+            seen |= 1 << (number >> (4 * database) & 0xf);
+            database += 1;
+        }
+        if seen == u16::MAX { Some(Self(number)) } else { None }
+    }
+
+    /// The order as a number.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+
+    /// What a database, `0..16`, lies as.
+    #[must_use]
+    #[inline]
+    pub const fn place(self, database: u8) -> u8 {
+        Self::place_in(self.0, database)
+    }
+
+    /// What a database, `0..16`, lies as in the order of this number, which is known to be one.
+    #[must_use]
+    #[inline]
+    pub const fn place_in(number: u64, database: u8) -> u8 {
+        (number >> (4 * (database & 0xf)) & 0xf) as u8
+    }
+
+    /// The order after two databases have changed places.
+    #[must_use]
+    pub const fn swapped(self, one: u8, other: u8) -> Self {
+        let differing = (self.place(one) ^ self.place(other)) as u64;
+        Self(self.0 ^ differing << (4 * (one & 0xf)) ^ differing << (4 * (other & 0xf)))
+    }
+}
+
+impl fmt::Debug for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Order({:016x})", self.0)
+    }
 }
 
 impl<'a> Effect<'a> {
@@ -185,10 +245,36 @@ impl<'a> Effect<'a> {
             Self::SetRemove { .. } => 16,
             Self::SortedSetAdd { .. } => 18,
             Self::SortedSetRemove { .. } => 19,
+            Self::Clear { .. } => 20,
         }
     }
 
-    /// The key changed, or `None` where whole namespaces are.
+    /// Bytes that it may add to what the partition holds; 0 if it can only take away.
+    #[must_use]
+    pub const fn bytes_added(&self) -> usize {
+        match self {
+            Self::Set { key, value, .. }
+            | Self::Patch { key, bytes: value, .. }
+            | Self::ListPush { key, value, .. }
+            | Self::ListSet { key, value, .. }
+            | Self::ListInsert { key, value, .. }
+            | Self::SetAdd { key, member: value, .. }
+            | Self::SortedSetAdd { key, member: value, .. } => key.len() + value.len(),
+            Self::HashSet { key, field, value, .. } => key.len() + field.len() + value.len(),
+            Self::Delete { .. }
+            | Self::Deadline { .. }
+            | Self::HashDelete { .. }
+            | Self::SetRemove { .. }
+            | Self::SortedSetRemove { .. }
+            | Self::ListPop { .. }
+            | Self::ListRemove { .. }
+            | Self::Flush
+            | Self::Swap { .. }
+            | Self::Clear { .. } => 0,
+        }
+    }
+
+    /// The key changed, or `None` where whole databases are.
     #[must_use]
     pub const fn key(&self) -> Option<&'a [u8]> {
         match self {
@@ -207,7 +293,7 @@ impl<'a> Effect<'a> {
             | Self::SetRemove { key, .. }
             | Self::SortedSetAdd { key, .. }
             | Self::SortedSetRemove { key, .. } => Some(key),
-            Self::Flush | Self::Swap { .. } => None,
+            Self::Flush | Self::Swap { .. } | Self::Clear { .. } => None,
         }
     }
 }
@@ -217,8 +303,8 @@ impl<'a> Effect<'a> {
 pub struct Stamp {
     /// The partition changed.
     pub partition: Partition,
-    /// Whose key it is.
-    pub namespace: Namespace,
+    /// The number of the database changed, the first of all that are.
+    pub database: u8,
     /// Number of the effect within the partition, from 1, without gaps.
     pub sequence: u64,
 }
@@ -244,7 +330,7 @@ mod tests {
             Effect::HashSet { key, field: b"f", value: b"v", created: true },
             Effect::HashDelete { key, field: b"f" },
             Effect::Flush,
-            Effect::Swap { with: Namespace(1) },
+            Effect::Swap { with: 1 },
             Effect::ListPush { key, side: Side::Left, value: b"v", created: true },
             Effect::ListPop { key, side: Side::Right, count: 1 },
             Effect::ListSet { key, index: 0, value: b"v" },
@@ -254,8 +340,19 @@ mod tests {
             Effect::SetRemove { key, member: b"m" },
             Effect::SortedSetAdd { key, member: b"m", score: Score::of(1), created: true },
             Effect::SortedSetRemove { key, member: b"m" },
+            Effect::Clear { order: Order::FIRST },
         ];
-        let numbers = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 18, 19];
+        let numbers = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 18, 19, 20];
         assert_eq!(effects.map(|effect| effect.number()), numbers);
+    }
+
+    #[test]
+    fn databases_change_places_and_back() {
+        let swapped = Order::FIRST.swapped(0, 5).swapped(5, 15);
+        assert_eq!([0, 5, 15, 7].map(|database| swapped.place(database)), [5, 15, 0, 7]);
+        assert_eq!(Order::new(swapped.number()), Some(swapped));
+        assert_eq!(swapped.swapped(15, 5).swapped(5, 0), Order::FIRST);
+        assert_eq!(Order::FIRST.swapped(3, 3), Order::FIRST);
+        assert_eq!(Order::new(0), None, "each comes once");
     }
 }

@@ -20,6 +20,12 @@ pub enum ErrorCode {
     CrossSlot,
     /// A transaction was discarded because a command could not be queued.
     ExecAbort,
+    /// Nobody serves the keys at the moment.
+    ClusterDown,
+    /// The keys changed their owner while the request was under way.
+    TryAgain,
+    /// Another node serves the slot.
+    Moved,
 }
 
 /// What a client that got an error may do.
@@ -31,11 +37,13 @@ pub enum Advice {
     Authenticate,
     /// Nothing was changed; the same request may succeed later.
     RetryLater,
+    /// Nothing was changed; the same request belongs to the node that the error names.
+    AskOther,
 }
 
 impl ErrorCode {
     /// All words, each once; a word's place is that of the variant.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::Err,
         Self::WrongType,
         Self::NoAuth,
@@ -44,6 +52,9 @@ impl ErrorCode {
         Self::Oom,
         Self::CrossSlot,
         Self::ExecAbort,
+        Self::ClusterDown,
+        Self::TryAgain,
+        Self::Moved,
     ];
 
     /// The word's place among all.
@@ -64,6 +75,9 @@ impl ErrorCode {
             Self::Oom => "OOM",
             Self::CrossSlot => "CROSSSLOT",
             Self::ExecAbort => "EXECABORT",
+            Self::ClusterDown => "CLUSTERDOWN",
+            Self::TryAgain => "TRYAGAIN",
+            Self::Moved => "MOVED",
         }
     }
 
@@ -72,7 +86,8 @@ impl ErrorCode {
     pub const fn advice(self) -> Advice {
         match self {
             Self::NoAuth | Self::WrongPass => Advice::Authenticate,
-            Self::Oom => Advice::RetryLater,
+            Self::Oom | Self::ClusterDown | Self::TryAgain => Advice::RetryLater,
+            Self::Moved => Advice::AskOther,
             Self::Err | Self::WrongType | Self::NoProto | Self::CrossSlot | Self::ExecAbort => {
                 Advice::ChangeRequest
             }

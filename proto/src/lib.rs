@@ -5,6 +5,7 @@ pub mod effect;
 pub mod envelope;
 pub mod error;
 pub mod glob;
+pub mod record;
 pub mod resp;
 pub mod score;
 pub mod slot;

@@ -26,6 +26,12 @@ impl Slot {
         Self(crc16(hash_tag(key).unwrap_or(key)) % SLOTS)
     }
 
+    /// The slot with this number, if there is one.
+    #[must_use]
+    pub const fn new(number: u16) -> Option<Self> {
+        if number < SLOTS { Some(Self(number)) } else { None }
+    }
+
     /// The slot as a number.
     #[must_use]
     pub const fn number(self) -> u16 {

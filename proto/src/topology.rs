@@ -77,6 +77,8 @@ pub struct Row {
     pub owner: Option<NodeId>,
     /// The epoch at which the owner became its owner: its term.
     pub since: Epoch,
+    /// The epoch at which it last began empty. Who becomes its owner and holds something older throws that away.
+    pub emptied: Epoch,
     /// The copies, by node ascending.
     pub copies: Vec<Replica>,
 }
@@ -165,6 +167,8 @@ pub enum RowChange {
         from: NodeId,
         /// The copy.
         to: NodeId,
+        /// The epoch since which the copy is one, so that a proposal that comes late does nothing.
+        since: Epoch,
     },
     /// The owner is down or gone, or there was none. Only the leader proposes it.
     TakeOver {

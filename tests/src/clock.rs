@@ -38,6 +38,11 @@ pub fn now() -> Instant {
     Instant::now()
 }
 
+/// Rests between two requests, so that a load is no heavier than it is meant to be. Nothing may be awaited this way.
+pub fn rest(span: Duration) {
+    pause(span);
+}
+
 #[expect(clippy::disallowed_methods, reason = "the pause between two looks of a poll with a deadline")]
 fn pause(span: Duration) {
     std::thread::sleep(span);

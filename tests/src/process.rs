@@ -267,7 +267,11 @@ fn command(peer: Peer, port: u16) -> Command {
     }
 }
 
-fn new_directory() -> std::io::Result<PathBuf> {
+/// A new directory for what a test or a process leaves behind.
+///
+/// # Errors
+/// It cannot be made.
+pub fn new_directory() -> std::io::Result<PathBuf> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let name = format!("larder-tests-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let directory = std::env::temp_dir().join(name);

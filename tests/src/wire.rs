@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use crate::clock::Deadline;
@@ -30,7 +30,7 @@ impl fmt::Display for ReadError {
     }
 }
 
-/// One connection to a server on 127.0.0.1.
+/// One connection to a server.
 #[derive(Debug)]
 pub struct Connection {
     stream: TcpStream,
@@ -44,7 +44,15 @@ impl Connection {
     /// # Errors
     /// When nobody listens there.
     pub fn open(port: u16) -> io::Result<Self> {
-        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+        Self::open_at((Ipv4Addr::LOCALHOST, port).into(), CONNECT_TIME_MAX)
+    }
+
+    /// Connects to any address within `time`.
+    ///
+    /// # Errors
+    /// When nobody listens there, or nobody answers.
+    pub fn open_at(address: SocketAddr, time: Duration) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&address, time)?;
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(WRITE_TIME_MAX))?;
         Ok(Self { stream, pending: Vec::new() })
@@ -157,6 +165,7 @@ pub fn encode<A: AsRef<[u8]>>(arguments: &[A]) -> Vec<u8> {
 }
 
 const CHUNK: usize = 64 * 1024;
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(20);
 const WRITE_TIME_MAX: Duration = Duration::from_secs(20);
 
 #[cfg(test)]

@@ -77,7 +77,13 @@ fn the_image_is_built_of_what_is_there() {
     }
     let version = manifest["workspace"]["package"]["rust-version"].as_str().expect("a version");
     assert!(steps[0].text.starts_with(&format!("rust:{version}-")), "{}", steps[0].text);
-    assert!(text(&steps, "RUN").contains("cargo build --release --locked -p larder-node"));
+    let runs: Vec<&str> =
+        steps.iter().filter(|step| step.name == "RUN").map(|step| step.text.as_str()).collect();
+    assert_eq!(runs[0], "cargo build --release --locked -p larder-node");
+    // The node's user may write its state there, and nowhere else.
+    let user = text(&steps, "USER");
+    let (number, group) = user.split_once(':').expect("a user and a group");
+    assert_eq!(runs[1..], [format!("install -d -o {number} -g {group} -m 700 /var/lib/larder")]);
     let built =
         steps.iter().find(|step| step.text.starts_with("--from=build")).expect("the binary is copied");
     assert_eq!(built.text, format!("--from=build /src/target/release/larder {INSTALLED}"));
@@ -101,7 +107,8 @@ fn the_image_runs_with_settings_that_the_binary_takes() {
     let settings = checked(&command[1..], &variables).unwrap_or_else(|error| panic!("{error}"));
 
     let port = number(&settings, "port");
-    assert_eq!(text(&steps, "EXPOSE"), format!("{port} {}", port + 3));
+    let ports: Vec<String> = (port..port + 4).map(|port| port.to_string()).collect();
+    assert_eq!(text(&steps, "EXPOSE"), ports.join(" "));
     assert!(number(&settings, "shutdown-timeout") < DOCKER_STOP_SECONDS);
     assert_eq!(text(&steps, "STOPSIGNAL"), "SIGTERM");
     let user = text(&steps, "USER").split(':').next().and_then(|user| user.parse::<u32>().ok());

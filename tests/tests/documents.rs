@@ -71,7 +71,9 @@ fn every_invariant_has_its_test() {
 /// Flags, variables and metrics that the documents name are there.
 #[test]
 fn what_the_documents_name_exists() {
-    let help = config::command_line().render_help().to_string();
+    let mut line = config::command_line();
+    let mut help = line.render_help().to_string();
+    line.get_subcommands_mut().for_each(|verb| help.push_str(&verb.render_help().to_string()));
     let metrics = metrics();
     for page in PAGES {
         let text = fs::read_to_string(root().join(page)).unwrap_or_else(|error| panic!("{page}: {error}"));
@@ -263,7 +265,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-const GROUPS: [(Group, &str); 9] = [
+const GROUPS: [(Group, &str); 10] = [
     (Group::String, "Strings"),
     (Group::Hash, "Hashes"),
     (Group::List, "Lists"),
@@ -273,6 +275,7 @@ const GROUPS: [(Group, &str); 9] = [
     (Group::Transactions, "Transactions"),
     (Group::Connection, "The connection"),
     (Group::Server, "The node"),
+    (Group::Cluster, "The cluster, on port P+1"),
 ];
 
 const PAGES: &[&str] = &[

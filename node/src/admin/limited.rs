@@ -36,6 +36,13 @@ impl Limited {
     }
 }
 
+impl Permitted {
+    /// The address at this end, if it is still connected.
+    pub(super) fn local_address(&self) -> Option<SocketAddr> {
+        self.stream.local_addr().ok()
+    }
+}
+
 impl axum::serve::Listener for Limited {
     type Io = Permitted;
     type Addr = SocketAddr;

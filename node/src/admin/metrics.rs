@@ -12,6 +12,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
+use super::status::Status;
 use crate::commands::ports::Node;
 use crate::commands::version::LARDER_VERSION;
 use crate::server::Shared;
@@ -45,6 +46,7 @@ impl Collector for Scrape {
         let mut info = encoder.encode_descriptor("node", "What the node is", None, MetricType::Gauge)?;
         ConstGauge::new(1_i64).encode(info.encode_family(&labels)?)?;
         gauges(shared, &mut encoder)?;
+        membership(shared, &mut encoder)?;
         counters(shared, &mut encoder)?;
         turns(shared, &mut encoder)?;
         databases(shared, &mut encoder)?;
@@ -67,6 +69,36 @@ fn gauges(shared: &Shared, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         ("memory_peak_bytes", "Highest memory in use that was seen", used.peak),
         ("connections", "Open connections of clients", shared.registry().len()),
         ("uptime_seconds", "Time since the start", (shared.uptime_ms() / 1_000) as usize),
+    ];
+    for (name, help, value) in rows {
+        let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        ConstGauge::new(value as i64).encode(metric)?;
+    }
+    Ok(())
+}
+
+/// The cluster as this node sees it; those of a node that has not joined are all zero.
+fn membership(shared: &Shared, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let (membership, region) = (shared.membership(), &shared.facts().region);
+    let status = Status::of(region, membership.view().as_ref(), &membership.live());
+    let own = status.own().cloned().unwrap_or_default();
+    let up = status.members.iter().filter(|member| member.state == "up").count();
+    let rows = [
+        ("cluster_epoch", "Number of the topology", status.epoch as usize),
+        (
+            "cluster_healthy",
+            "1 if every partition has an owner and all copies in sync",
+            status.healthy.into(),
+        ),
+        ("cluster_members", "Members of the cluster", status.members.len()),
+        ("cluster_members_up", "Members that are up", up),
+        ("cluster_partitions_owned", "Partitions of the cluster that are served", status.partitions.owned),
+        ("cluster_partitions_copied", "Partitions whose copies are all in sync", status.partitions.copied),
+        ("cluster_partitions_lost", "Times that a partition began empty", status.partitions.lost as usize),
+        ("lease_held", "1 if this node has a lease and serves", status.serving.into()),
+        ("partitions_owned", "Partitions that this node serves", own.owned),
+        ("partitions_in_sync", "Partitions of which this node holds a copy", own.copies_in_sync),
+        ("partitions_filling", "Partitions of which this node gets a copy", own.copies_filling),
     ];
     for (name, help, value) in rows {
         let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;

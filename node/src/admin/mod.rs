@@ -1,7 +1,14 @@
-//! Floor 3: the admin port. Health for orchestrators, metrics for Prometheus.
+//! Floor 3: the admin port. Health for orchestrators, metrics for Prometheus, status and drain for operators.
 
+mod ask;
 mod limited;
 mod metrics;
+mod operate;
 mod routes;
+mod status;
+mod status_text;
 
+pub use ask::{Asked, Asking};
 pub use routes::serve;
+pub use status::{MemberStatus, Move, Partitions, Status};
+pub use status_text::bar;

@@ -1,5 +1,5 @@
-//! What the admin port answers: `/livez`, `/readyz`, `/metrics`. It gives no value, no key and no secret, and changes
-//! nothing.
+//! What the admin port answers: `/livez`, `/readyz`, `/metrics`, `/status`, and to its own machine `/drain`. It gives no
+//! value, no key and no secret.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,11 +8,13 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::routing::{get, post};
+use larder_proto::topology::MemberState;
 use tokio::net::TcpListener;
 
 use super::limited::Limited;
 use super::metrics;
+use super::operate::{self, Ends};
 use crate::server::Shared;
 
 /// Serves until the node stops.
@@ -22,10 +24,13 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>) {
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/metrics", get(scrape))
-        .fallback(async || (StatusCode::NOT_FOUND, "there are /livez, /readyz and /metrics\n"))
+        .route("/status", get(operate::status))
+        .route("/drain", post(operate::drain))
+        .fallback(async || (StatusCode::NOT_FOUND, "there are /livez, /readyz, /metrics and /status\n"))
         .with_state(shared);
+    let service = router.into_make_service_with_connect_info::<Ends>();
     let serving =
-        axum::serve(Limited::new(listener), router).with_graceful_shutdown(stop.clone().cancelled_owned());
+        axum::serve(Limited::new(listener), service).with_graceful_shutdown(stop.clone().cancelled_owned());
     let given_up = async {
         stop.cancelled().await;
         tokio::time::sleep(STOP_TIME).await;
@@ -43,12 +48,27 @@ async fn livez() -> &'static str {
     "ok\n"
 }
 
-/// The node accepts and serves clients; not once it stops.
+/// The node serves clients now: it belongs to its cluster, holds a lease, and is not about to leave.
 async fn readyz(State(shared): State<Arc<Shared>>) -> (StatusCode, &'static str) {
+    match unready(&shared) {
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, why),
+        None => (StatusCode::OK, "ok\n"),
+    }
+}
+
+fn unready(shared: &Shared) -> Option<&'static str> {
     if shared.stop().is_cancelled() {
-        (StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
-    } else {
-        (StatusCode::OK, "ok\n")
+        return Some("stopping\n");
+    }
+    let Some(view) = shared.membership().view() else {
+        return Some("the node has not joined its cluster yet\n");
+    };
+    match view.topology.members.get(&view.own).map(|member| member.state) {
+        Some(MemberState::Up) if view.serving => None,
+        Some(MemberState::Up) => Some("the node has no lease: it is cut off from the majority\n"),
+        Some(MemberState::Leaving) => Some("the node is leaving\n"),
+        Some(MemberState::Down) => Some("the cluster called the node down\n"),
+        None => Some("the node has left its cluster\n"),
     }
 }
 

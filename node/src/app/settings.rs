@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use parking_lot::Mutex;
 
 use crate::commands::ports::Settings;
-use crate::config::{Config, FIXED, Names, ROWS, Row};
+use crate::config::{Ack, Config, FIXED, Names, ROWS, Row};
 use crate::server::Tunables;
 use crate::store::{CollectionLimits, HashLimits, ListLimits, SetLimits, SortedSetLimits, Store};
 
@@ -39,6 +39,8 @@ impl LiveSettings {
         tunables.reply_bytes_max.store(config.reply_bytes_max, Ordering::Relaxed);
         tunables.key_bytes_max.store(config.key_bytes_max, Ordering::Relaxed);
         tunables.slow_us_min.store(config.slow_us_min, Ordering::Relaxed);
+        tunables.hasty.store(config.ack == Ack::Owner, Ordering::Relaxed);
+        tunables.retry_ms_max.store(config.retry_ms_max, Ordering::Relaxed);
         tunables.slow_entries_max.store(config.slow_entries_max, Ordering::Relaxed);
     }
 }
@@ -68,7 +70,7 @@ impl Settings for LiveSettings {
 }
 
 /// Until when collections stay compact, as the settings say.
-pub(super) fn collection_limits(config: &Config) -> CollectionLimits {
+pub fn collection_limits(config: &Config) -> CollectionLimits {
     CollectionLimits {
         hash: HashLimits {
             entries_max: config.hash_entries_max,

@@ -42,6 +42,17 @@ const SUBCOMMANDS: &[Spec] = &[
         run: Run::Session(id),
     },
     Spec {
+        name: "ack",
+        arity: Arity::Exactly(3),
+        keys: Keys::None,
+        flags: Flags::NO_SCRIPT,
+        group: Group::Connection,
+        since: "7.2.0",
+        summary: "Says whether replies to writes wait for all copies that are in sync (as they do), or for the owner alone.",
+        syntax: "<OWNER | IN-SYNC>",
+        run: Run::Session(ack),
+    },
+    Spec {
         name: "setname",
         arity: Arity::Exactly(3),
         keys: Keys::None,
@@ -180,6 +191,19 @@ const SUBCOMMANDS: &[Spec] = &[
 
 fn id(cx: &mut SessionCx<'_>, _: Args<'_>, out: &mut Out<'_>) -> Outcome {
     out.integer(i64::try_from(cx.session.id).unwrap_or(i64::MAX));
+    Ok(())
+}
+
+fn ack(cx: &mut SessionCx<'_>, mut args: Args<'_>, out: &mut Out<'_>) -> Outcome {
+    cx.session.hasty = if args.option("owner") {
+        true
+    } else if args.option("in-sync") {
+        false
+    } else {
+        return Err(CommandError::Syntax);
+    };
+    args.end()?;
+    out.ok();
     Ok(())
 }
 

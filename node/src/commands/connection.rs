@@ -3,6 +3,7 @@
 use larder_proto::resp::{Out, Version};
 
 use super::args::Args;
+use super::cluster::Endpoint;
 use super::context::SessionCx;
 use super::error::{CommandError, shown};
 use super::number::parse_integer;
@@ -145,7 +146,10 @@ fn hello(cx: &mut SessionCx<'_>, mut args: Args<'_>, out: &mut Out<'_>) -> Outco
     out.bulk(b"id");
     out.integer(i64::try_from(cx.session.id).unwrap_or(i64::MAX));
     out.bulk(b"mode");
-    out.bulk(b"standalone");
+    out.bulk(match cx.session.endpoint {
+        Endpoint::Plain => b"standalone",
+        Endpoint::Cluster => b"cluster",
+    });
     out.bulk(b"role");
     out.bulk(b"master");
     out.bulk(b"modules");
@@ -175,6 +179,9 @@ fn select(cx: &mut SessionCx<'_>, mut args: Args<'_>, out: &mut Out<'_>) -> Outc
         return Err(CommandError::Plain(
             "value is out of range, value must between -2147483648 and 2147483647",
         ));
+    }
+    if cx.session.endpoint == Endpoint::Cluster && number != 0 {
+        return Err(CommandError::Plain("SELECT is not allowed in cluster mode"));
     }
     cx.session.database = Database::new(number).ok_or(CommandError::DatabaseOutOfRange)?;
     out.ok();

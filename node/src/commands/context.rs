@@ -6,7 +6,7 @@ use larder_proto::time::Millis;
 use super::error::CommandError;
 use super::ports::Node;
 use super::session::Session;
-use crate::store::{Keyspace, Store, Walker, Writer};
+use crate::store::{Keyspace, PartitionSet, Store, Walker, Writer};
 
 /// For a command that reads the keys it names.
 pub struct ReadCx<'c, 's> {
@@ -41,6 +41,8 @@ impl WriteCx<'_, '_> {
 pub struct WalkCx<'c, 's> {
     /// The keys.
     pub keys: Walker<'c, 's>,
+    /// The partitions that are walked, where other nodes have the others.
+    pub among: Option<&'c PartitionSet>,
     /// Source of choices.
     pub random: &'c mut Rng,
 }

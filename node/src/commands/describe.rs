@@ -53,7 +53,9 @@ pub(super) fn categories(spec: &Spec) -> Vec<&'static str> {
     add(spec.flags.has(Flags::FAST), "@fast");
     add(!spec.flags.has(Flags::FAST), "@slow");
     add(admin || spec.flags.has(Flags::DANGEROUS), "@dangerous");
-    add(spec.group == Group::Connection && !container, "@connection");
+    // CLUSTER tells of the cluster; what else belongs to it is a mode of the connection.
+    let mode = spec.group == Group::Cluster && spec.flags.has(Flags::FAST);
+    add(mode || (spec.group == Group::Connection && !container), "@connection");
     add(spec.group == Group::Transactions, "@transaction");
     categories
 }

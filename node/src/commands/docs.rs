@@ -89,5 +89,6 @@ const fn group_name(group: Group) -> &'static str {
         Group::Connection => "connection",
         Group::Server => "server",
         Group::Transactions => "transactions",
+        Group::Cluster => "cluster",
     }
 }

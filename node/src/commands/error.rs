@@ -108,6 +108,23 @@ pub enum CommandError {
     ReplyTooBig,
     /// The keys are owned by several nodes.
     CrossSlot,
+    /// Another node serves the slot: the client is sent there.
+    Moved {
+        /// The slot.
+        slot: u16,
+        /// The other node's host.
+        host: String,
+        /// Its port for cluster-aware clients.
+        port: u16,
+    },
+    /// Nobody serves the keys: for how long, and what to do. Nothing was changed.
+    ClusterDown(&'static str),
+    /// The keys changed their owner while the request was under way. Nothing was changed.
+    TryAgain,
+    /// Whether anything was changed is not known.
+    OutcomeUnknown,
+    /// The request ran so long that this node lost the right to serve meanwhile. Whether anything was changed is not known.
+    RanTooLong,
     /// EXEC after a command that could not be queued.
     ExecAborted,
     /// The command cannot be part of a transaction.
@@ -149,7 +166,10 @@ impl CommandError {
             Self::NoProto => ErrorCode::NoProto,
             Self::OutOfMemory | Self::NeedsMemory { .. } => ErrorCode::Oom,
             Self::CrossSlot => ErrorCode::CrossSlot,
+            Self::Moved { .. } => ErrorCode::Moved,
+            Self::ClusterDown(_) => ErrorCode::ClusterDown,
             Self::ExecAborted => ErrorCode::ExecAbort,
+            Self::TryAgain => ErrorCode::TryAgain,
             _ => ErrorCode::Err,
         }
     }
@@ -179,6 +199,7 @@ impl fmt::Display for CommandError {
             Self::WithoutMulti { command } => write!(f, "{command} without MULTI"),
             Self::Refused { command, reason } => write!(f, "{command} is not supported: {reason}"),
             Self::Limit { what } => write!(f, "limit reached: {what}"),
+            Self::Moved { slot, host, port } => write!(f, "{slot} {host}:{port}"),
             Self::Told(sentence) => f.write_str(sentence),
             other => f.write_str(other.sentence()),
         }
@@ -220,8 +241,20 @@ impl CommandError {
                 "command not allowed when used memory > 'maxmemory'."
             }
             Self::CrossSlot => "Keys in request don't hash to the same slot",
+            Self::TryAgain => {
+                "the keys of the request were handed to another node while it was under way, and it was too large to be \
+                 kept: nothing was changed, send it again"
+            }
+            Self::OutcomeUnknown => {
+                "outcome unknown: the node that served the keys was lost before its copies had confirmed the request; look \
+                 at the keys before you send it again"
+            }
+            Self::RanTooLong => {
+                "outcome unknown: the request ran so long that other nodes may have taken over its keys meanwhile, and is \
+                 not carried out again; look at the keys, and ask for less at once"
+            }
             Self::ExecAborted => "Transaction discarded because of previous errors.",
-            Self::Plain(sentence) => sentence,
+            Self::Plain(sentence) | Self::ClusterDown(sentence) => sentence,
             _ => "",
         }
     }

@@ -159,7 +159,7 @@ mod tests {
         let evicted = bench.effects.0.len();
         let replica = bench.effects.1.take().unwrap();
         // What a copy evicts it does not tell; here it never had the key.
-        bench.effects.1 = Some(Replica::new(bench.now));
+        bench.attach(Replica::new(bench.now));
         for line in ["rpush l d", "lpop l", "lset l 0 x", "linsert l before x y", "lrem l 0 b", "ltrim l 0 1"]
         {
             bench.run(line);
@@ -170,7 +170,7 @@ mod tests {
         bench.run("rpush l new");
         // A list that begins replaces what a copy still holds.
         for copy in [bench.effects.1.take().unwrap(), replica] {
-            bench.effects.1 = Some(copy);
+            bench.attach(copy);
             bench.run("del l");
             bench.run("rpush l new");
             let copy = bench.effects.1.take().unwrap();

@@ -1,6 +1,7 @@
 //! Floor 2: what clients may ask. A family is a file: its rows first, their handlers below in the same order.
 
 pub mod args;
+pub mod cluster;
 pub mod context;
 pub mod error;
 pub mod number;
@@ -35,7 +36,7 @@ mod lolwut;
 mod memory;
 mod object;
 mod refused;
-mod scan;
+pub mod scan;
 mod server;
 mod set;
 mod set_algebra;
@@ -48,6 +49,8 @@ mod syntax;
 mod syntax_pieces;
 mod transactions;
 
+#[cfg(test)]
+mod copying;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
@@ -70,6 +73,7 @@ pub fn table() -> table::Commands {
         slowlog::ROWS,
         latency::ROWS,
         refused::ROWS,
+        cluster::ROWS,
         strings::ROWS,
         set::ROWS,
         lcs::ROWS,

@@ -2,19 +2,18 @@
 //! run the same handlers over the union of their partitions, which is what makes them atomic.
 
 use fastrand::Rng;
-use larder_proto::effect::EffectSink;
 use larder_proto::resp::{ArgRange, Out};
 use larder_proto::time::Millis;
 
 use super::args::Args;
 use super::context::{ReadCx, SessionCx, ValueLimits, WalkCx, WriteCx};
 use super::error::CommandError;
-use super::ports::Node;
-use super::session::{Queue, QueuedCommand, Session};
+use super::ports::{Custody, Entry, Left, Node, Ticket};
+use super::session::{Queue, QueuedCommand, Session, Transaction};
 use super::spec::{Flags, Keys, Outcome, Run, Spec};
 use super::table::{CommandId, Row};
 use crate::limits::ROOM_TRIES_MAX;
-use crate::store::{Access, Hint, Keyspace, Lookups, PartitionSet, Store, Walker, Writer};
+use crate::store::{Access, Database, Hint, Keyspace, Lookups, PartitionSet, Store, Walker, Writer};
 
 /// What commands are carried out with. One for each worker; borrowed for each batch.
 pub struct Performer<'p> {
@@ -24,8 +23,14 @@ pub struct Performer<'p> {
     pub node: &'p dyn Node,
     /// Source of choices.
     pub random: &'p mut Rng,
-    /// Where effects go.
-    pub sink: &'p mut dyn EffectSink,
+    /// Where effects go, and who is asked where there are copies.
+    pub custody: &'p mut dyn Custody,
+    /// Whether there are copies, or other nodes that serve: then each request enters and leaves its partitions.
+    pub guarded: bool,
+    /// How the last request ended.
+    pub ending: Ending,
+    /// The partitions that a command on all keys is carried out over, where other nodes have the others.
+    pub among: Option<&'p PartitionSet>,
     /// What a value may be at most.
     pub limits: ValueLimits,
     /// Keys found and not found are added here.
@@ -34,6 +39,22 @@ pub struct Performer<'p> {
     pub now: Millis,
     /// What is known of the one key of the request.
     pub hint: Option<Hint>,
+}
+
+/// What becomes of a request and its reply where a node is not alone.
+#[derive(Clone, Debug, Default)]
+pub enum Ending {
+    /// The reply may leave at once.
+    #[default]
+    Free,
+    /// The reply may leave once this is settled.
+    After(Ticket),
+    /// Nothing was read or changed: another node serves one of the partitions.
+    Elsewhere,
+    /// Nothing was read or changed: nobody serves one of the partitions for now, or there is no room for changes.
+    Wait,
+    /// The right to serve ended while it ran. The reply must not leave; whether anything was changed is not known.
+    Over,
 }
 
 /// A request whose row is known.
@@ -70,8 +91,10 @@ impl<'r> Request<'r> {
         self.spec.keys.positions(words.len(), word).map(move |at| words[at].of(frame))
     }
 
+    /// The partitions that the row names.
+    #[must_use]
     #[inline]
-    fn partitions(&self) -> PartitionSet {
+    pub fn partitions(&self) -> PartitionSet {
         match self.spec.keys {
             Keys::None => PartitionSet::none(),
             Keys::At(position) => PartitionSet::of(self.words[position].of(self.frame)),
@@ -89,12 +112,17 @@ impl Performer<'_> {
     #[inline]
     pub fn perform(&mut self, request: &Request<'_>, session: &mut Session, out: &mut Out<'_>) -> Outcome {
         let mark = out.mark();
+        self.ending = Ending::Free;
         let outcome = match request.spec.run {
             Run::Read(_) => self.perform_on_keys(request, session, Access::Read, out),
             Run::Write(_) => self.perform_write(request, session, out),
             Run::Walk(handler) => {
                 let keys = Walker::new(self.store, session.database, self.now);
-                handler(&mut WalkCx { keys, random: self.random }, request.args(), out)
+                let keys = if let Some(among) = self.among { keys.among(among) } else { keys };
+                let mut cx = WalkCx { keys, among: self.among, random: self.random };
+                let outcome = handler(&mut cx, request.args(), out);
+                self.confirm();
+                outcome
             }
             Run::Session(handler) => handler(&mut self.session_cx(session), request.args(), out),
             Run::Exec => self.perform_exec(session, out),
@@ -130,6 +158,9 @@ impl Performer<'_> {
         access: Access,
         out: &mut Out<'_>,
     ) -> Outcome {
+        if self.guarded {
+            return self.perform_guarded(request, session, access, out);
+        }
         let mut keyspace = match request.spec.keys {
             Keys::At(position) => {
                 let key = request.words[position].of(request.frame);
@@ -140,6 +171,94 @@ impl Performer<'_> {
         let outcome = self.run_held(request, session, &mut keyspace, out);
         self.count(&keyspace);
         outcome
+    }
+
+    /// Like [`Performer::perform_on_keys`] where this node has to be the one that serves the partitions.
+    fn perform_guarded(
+        &mut self,
+        request: &Request<'_>,
+        session: &Session,
+        access: Access,
+        out: &mut Out<'_>,
+    ) -> Outcome {
+        let partitions = match (request.spec.keys, self.among) {
+            (Keys::Every, Some(among)) => among.clone(),
+            _ => request.partitions(),
+        };
+        let mut keyspace = match request.spec.keys {
+            Keys::At(position) => {
+                let key = request.words[position].of(request.frame);
+                self.store.lock_one(key, self.hint, access, (session.database, self.now))
+            }
+            _ => self.store.lock(&partitions, access, session.database, self.now),
+        };
+        let Some(entered) = self.enter(&partitions, access, out) else { return Ok(()) };
+        entered?;
+        let mark = out.mark();
+        let outcome = self.run_held(request, session, &mut keyspace, out);
+        let outcome = if out.has_overflowed() { Err(CommandError::ReplyTooBig) } else { outcome };
+        let left = match &outcome {
+            // Nothing was changed, and it is tried again.
+            Err(CommandError::NeedsMemory { .. }) => Ok(()),
+            Err(error) => {
+                let mut reply = Vec::new();
+                Out::new(&mut reply, out.version()).error(error.code().word(), &error.to_string());
+                self.leave(&partitions, &reply)
+            }
+            Ok(()) => self.leave(&partitions, out.since(mark)),
+        };
+        self.count(&keyspace);
+        left.and(outcome)
+    }
+
+    /// After the partitions were read one by one: whether they are served here still, and when the reply may leave.
+    pub fn confirm(&mut self) {
+        let Some(among) = self.among.filter(|_| self.guarded) else { return };
+        let _held = self.store.lock(among, Access::Read, Database::default(), self.now);
+        match self.custody.enter(among.as_slice(), Access::Read) {
+            Entry::Go | Entry::Remembered(_) | Entry::Unknown => {
+                if self.leave(among, &[]).is_err() {
+                    // This took no time by itself.
+                    self.ending = Ending::Over;
+                }
+            }
+            Entry::Elsewhere => self.ending = Ending::Elsewhere,
+            Entry::Wait => self.ending = Ending::Wait,
+        }
+    }
+
+    /// Whether the request may go on with the partitions that it holds; `None` if its reply, or what becomes of it, is
+    /// known already.
+    fn enter(&mut self, partitions: &PartitionSet, access: Access, out: &mut Out<'_>) -> Option<Outcome> {
+        match self.custody.enter(partitions.as_slice(), access) {
+            Entry::Go => return Some(Ok(())),
+            Entry::Remembered(reply) => {
+                let mark = out.mark();
+                out.raw(&reply);
+                if let Err(error) = self.leave(partitions, &[]) {
+                    out.rewind(mark);
+                    return Some(Err(error));
+                }
+            }
+            Entry::Unknown => return Some(Err(CommandError::OutcomeUnknown)),
+            Entry::Elsewhere => self.ending = Ending::Elsewhere,
+            Entry::Wait => self.ending = Ending::Wait,
+        }
+        None
+    }
+
+    /// Notes when the reply may leave. An error takes the place of the reply.
+    fn leave(&mut self, partitions: &PartitionSet, reply: &[u8]) -> Outcome {
+        self.ending = match self.custody.leave(partitions.as_slice(), reply) {
+            Left::Free => Ending::Free,
+            Left::After(ticket) => Ending::After(ticket),
+            Left::Over => Ending::Over,
+            Left::TooLong => {
+                self.ending = Ending::Free;
+                return Err(CommandError::RanTooLong);
+            }
+        };
+        Ok(())
     }
 
     /// Runs a command over partitions that are held already.
@@ -158,40 +277,69 @@ impl Performer<'_> {
                 handler(&mut ReadCx { keys: keyspace, random: self.random }, request.args(), out)
             }
             Run::Write(handler) => {
-                let keys = Writer::new(keyspace, self.sink);
+                let keys = Writer::new(keyspace, self.custody);
                 handler(&mut WriteCx { keys, limits: self.limits, random: self.random }, request.args(), out)
             }
             Run::Walk(handler) => {
                 let keys = Walker::over(keyspace);
-                handler(&mut WalkCx { keys, random: self.random }, request.args(), out)
+                handler(&mut WalkCx { keys, among: None, random: self.random }, request.args(), out)
             }
             Run::Session(_) | Run::Exec | Run::Container(_) => Err(CommandError::Syntax),
         }
     }
 
-    fn perform_exec(&mut self, session: &mut Session, out: &mut Out<'_>) -> Outcome {
+    /// Carries out the commands that the session has queued.
+    ///
+    /// # Errors
+    /// There is no transaction, or one of its commands could not be queued.
+    pub fn perform_exec(&mut self, session: &mut Session, out: &mut Out<'_>) -> Outcome {
         let queue = session.transaction.queue.take().ok_or(CommandError::WithoutMulti { command: "EXEC" })?;
         let transaction = std::mem::take(&mut session.transaction);
         if queue.failed {
             end_watches(self.store, &transaction);
             return Err(CommandError::ExecAborted);
         }
-        let mut partitions = partitions_of(&queue);
-        partitions.join(&PartitionSet::of_all(transaction.watched.iter().map(|watched| watched.key())));
-        {
-            let mut keyspace = self.store.lock(&partitions, Access::Write, session.database, self.now);
-            let intact = transaction.watched.iter().all(|watched| keyspace.is_intact(watched));
-            if intact && !transaction.watch.is_touched() {
-                out.array(queue.commands.len());
-                for command in &queue.commands {
-                    self.run_queued(command, session, &mut keyspace, out);
-                }
-            } else {
-                out.null_array();
-            }
-            self.count(&keyspace);
+        let outcome = self.exec_held(&queue, &transaction, session, out);
+        if matches!(self.ending, Ending::Elsewhere | Ending::Wait) {
+            // Nothing of it was carried out: it can be tried again.
+            session.transaction = Transaction { queue: Some(queue), ..transaction };
+        } else {
+            end_watches(self.store, &transaction);
         }
-        end_watches(self.store, &transaction);
+        outcome
+    }
+
+    fn exec_held(
+        &mut self,
+        queue: &Queue,
+        transaction: &Transaction,
+        session: &mut Session,
+        out: &mut Out<'_>,
+    ) -> Outcome {
+        let mut partitions = partitions_of(queue);
+        partitions.join(&PartitionSet::of_all(transaction.watched.iter().map(|watched| watched.key())));
+        let mut keyspace = self.store.lock(&partitions, Access::Write, session.database, self.now);
+        if self.guarded {
+            let Some(entered) = self.enter(&partitions, Access::Write, out) else { return Ok(()) };
+            entered?;
+        }
+        let mark = out.mark();
+        let intact = transaction.watched.iter().all(|watched| keyspace.is_intact(watched));
+        if intact && !transaction.watch.is_touched() {
+            out.array(queue.commands.len());
+            for command in &queue.commands {
+                self.run_queued(command, session, &mut keyspace, out);
+            }
+        } else {
+            out.null_array();
+        }
+        if self.guarded
+            && let Err(error) = self.leave(&partitions, out.since(mark))
+        {
+            out.rewind(mark);
+            return Err(error);
+        }
+        self.count(&keyspace);
         Ok(())
     }
 
@@ -205,6 +353,7 @@ impl Performer<'_> {
     ) {
         let request = command.request();
         let mark = out.mark();
+        session.database = command.database.unwrap_or(session.database);
         let outcome = match request.spec.run {
             Run::Session(handler) => handler(&mut self.session_cx(session), request.args(), out),
             _ => {
@@ -230,8 +379,19 @@ impl Performer<'_> {
     }
 }
 
+/// Runs a command that concerns the connection or the node.
+///
+/// # Errors
+/// Whatever its handler fails with; or it is another kind of command.
+pub fn run_on_session(request: &Request<'_>, cx: &mut SessionCx<'_>, out: &mut Out<'_>) -> Outcome {
+    match request.spec.run {
+        Run::Session(handler) => handler(cx, request.args(), out),
+        _ => Err(CommandError::Syntax),
+    }
+}
+
 /// Ends the watches of a connection, whatever became of its transaction.
-pub fn end_watches(store: &Store, transaction: &super::session::Transaction) {
+pub fn end_watches(store: &Store, transaction: &Transaction) {
     for watched in &transaction.watched {
         store.unwatch(watched, &transaction.watch);
     }
@@ -248,6 +408,7 @@ impl QueuedCommand {
             name_words: request.name_words,
             frame: request.frame[..length].into(),
             words: request.words.into(),
+            database: None,
         }
     }
 
@@ -272,10 +433,10 @@ impl QueuedCommand {
 }
 
 /// A walk within a transaction sees all partitions as they are at that moment, so it needs them all.
-fn partitions_of(queue: &Queue) -> PartitionSet {
-    let walks = |command: &QueuedCommand| {
-        matches!(command.spec.run, Run::Walk(_)) || command.spec.keys == Keys::Every
-    };
+#[must_use]
+pub fn partitions_of(queue: &Queue) -> PartitionSet {
+    let walks =
+        |command: &QueuedCommand| matches!(command.spec.run, Run::Walk(_)) || command.spec.whole().is_some();
     if queue.commands.iter().any(walks) {
         return PartitionSet::all();
     }

@@ -1,10 +1,16 @@
 //! What commands need of the node beyond the store, as traits: the server implements them, `app` joins the two. Commands
 //! know neither sockets nor threads.
 
+use bytes::Bytes;
+use larder_proto::effect::EffectSink;
+use larder_proto::slot::Partition;
 use larder_proto::time::Millis;
+use smallvec::SmallVec;
 
+use super::cluster::{ClusterView, Endpoint, LinkInfo};
 use super::session::Session;
 use super::table::{CommandId, Commands};
+use crate::store::Access;
 
 /// The node as its commands see it.
 pub trait Node {
@@ -18,8 +24,13 @@ pub trait Node {
     fn statistics(&self) -> &dyn Statistics;
     /// Whether user and password are right; `None` if the node asks for none.
     fn login(&self, user: &[u8], password: &[u8]) -> Option<bool>;
-    /// Writes the sections of INFO with these names in lower case; all that are shown by default if there are none.
-    fn info(&self, sections: &[String], now: Millis) -> String;
+    /// Writes the sections of INFO with these names in lower case; all that are shown by default if there are none. The
+    /// endpoint decides whether the node looks like one of a cluster.
+    fn info(&self, sections: &[String], endpoint: Endpoint) -> String;
+    /// The cluster as this node knows it now; none before it has joined. A node alone is a cluster of one.
+    fn cluster(&self) -> Option<ClusterView>;
+    /// The connections between this node and others.
+    fn links(&self) -> Vec<LinkInfo>;
     /// Facts about memory beside the store's own: name and bytes, for MEMORY STATS.
     fn memory_facts(&self) -> Vec<(&'static str, u64)>;
 }
@@ -135,4 +146,122 @@ pub trait Statistics {
     fn histogram(&self, command: CommandId) -> Histogram;
     /// Sets the counters to zero (CONFIG RESETSTAT).
     fn reset(&self);
+}
+
+/// Watches over partitions that copies are kept of: whether this node serves them, and what has to be acknowledged before
+/// a reply may leave. All but [`Custody::begin`] is called while the partitions are locked, so nothing here blocks.
+///
+/// ```text
+///   begin ──► enter ── Go ──► effect, effect, … ──► leave ──► the reply waits for its ticket, if there is one
+///               │                                     ▲
+///               ├── Remembered ───────────────────────┘
+///               └── Elsewhere, Wait, Unknown: nothing was read or changed
+/// ```
+///
+/// A request that enters and does not leave has changed nothing.
+pub trait Custody: EffectSink {
+    /// The next request has this number, or none.
+    fn begin(&mut self, id: Option<WriteId>);
+    /// Whether this node serves the partition at this moment, as far as can be told without its lock.
+    fn serves(&self, partition: Partition) -> bool;
+    /// The partitions of a request, ascending, are locked for this; nothing of them was read yet.
+    fn enter(&mut self, partitions: &[Partition], access: Access) -> Entry;
+    /// The request was carried out with this reply, and the same partitions are locked still. What it changed goes to the
+    /// copies, together with its number and its reply.
+    fn leave(&mut self, partitions: &[Partition], reply: &[u8]) -> Left;
+    /// The worker has carried out what was at hand, and holds no partition: what goes to the copies is sent together. Whoever
+    /// never says this has it sent after each request.
+    fn end_turn(&mut self) {}
+}
+
+/// The custody of a node that shares its partitions with no other: it serves them all, and nobody has to acknowledge.
+pub trait Alone: EffectSink {}
+
+impl<A: Alone> Custody for A {
+    fn begin(&mut self, _: Option<WriteId>) {}
+
+    fn serves(&self, _: Partition) -> bool {
+        true
+    }
+
+    fn enter(&mut self, _: &[Partition], _: Access) -> Entry {
+        Entry::Go
+    }
+
+    fn leave(&mut self, _: &[Partition], _: &[u8]) -> Left {
+        Left::Free
+    }
+}
+
+/// The number of a request that may be sent twice and is carried out once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WriteId {
+    /// Who gave the number: node and run, made one number.
+    pub origin: Origin,
+    /// Which of its requests; grows with each.
+    pub number: u64,
+    /// Requests of the origin below this number are answered: nobody will ask for them again.
+    pub answered_below: u64,
+}
+
+/// Who numbers writes: one worker of one run of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Origin {
+    /// The node's number.
+    pub node: u64,
+    /// A random number of that worker in that run.
+    pub run: u64,
+}
+
+/// Whether a request may go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// It may.
+    Go,
+    /// It was carried out before, with this reply. It leaves as one that only read.
+    Remembered(Bytes),
+    /// It was carried out before, and its reply is not known.
+    Unknown,
+    /// Another node serves one of the partitions.
+    Elsewhere,
+    /// Nobody serves one of them at the moment, or a copy has no room for more changes. Waits for a change of either.
+    Wait,
+}
+
+/// When the reply of a request may leave.
+#[derive(Clone, Debug)]
+pub enum Left {
+    /// At once.
+    Free,
+    /// Once this is settled.
+    After(Ticket),
+    /// Never: the right to serve ended while it ran. Whether it changed anything is not known.
+    Over,
+    /// Never, as [`Left::Over`], and the request itself ran so long that it may have been the cause: carried out again, it
+    /// would do the same to the next node.
+    TooLong,
+}
+
+/// What has to be acknowledged before a reply may leave. What the numbers mean is known to who gave it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ticket(pub SmallVec<[Mark; 2]>);
+
+/// A part of a ticket: one partition, as far as one copy has to have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark {
+    /// The partition.
+    pub partition: Partition,
+    /// The term of ownership in which the request ran.
+    pub term: u64,
+    /// The copy.
+    pub copy: u64,
+    /// The position in the stream to it.
+    pub position: u64,
+}
+
+impl Ticket {
+    /// Waits for what the other waits for, too.
+    pub fn join(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
 }

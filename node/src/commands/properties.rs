@@ -16,7 +16,7 @@ fn bench_with_replica() -> Bench {
     bench
 }
 
-fn run(bench: &mut Bench, step: &Step) -> String {
+pub(super) fn run(bench: &mut Bench, step: &Step) -> String {
     match step {
         Step::Wait(ms) => bench.now = Millis(bench.now.0 + ms),
         Step::Select(number) => bench.session.database = Database::new(*number as i64).unwrap(),
@@ -53,7 +53,7 @@ fn check_empty(bench: &mut Bench) -> Result<(), TestCaseError> {
 }
 
 /// Commands that the model does not know, transactions among them.
-fn other_line() -> impl Strategy<Value = String> {
+pub(super) fn other_line() -> impl Strategy<Value = String> {
     prop_oneof![
         (key(), 0..40_u8, value()).prop_map(|(key, at, value)| format!("setrange {key} {at} {value}")),
         (key(), 0..3_000_u32).prop_map(|(key, ms)| format!("getex {key} px {ms}")),
@@ -97,6 +97,16 @@ fn other_line() -> impl Strategy<Value = String> {
         Just("multi".to_owned()),
         Just("exec".to_owned()),
         key().prop_map(|key| format!("watch {key}")),
+        whole_line(),
+    ]
+}
+
+/// Changes of whole databases.
+fn whole_line() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just("flushdb".to_owned()),
+        Just("flushall".to_owned()),
+        (0..4_u8, 0..4_u8).prop_map(|(one, other)| format!("swapdb {one} {other}")),
     ]
 }
 

@@ -2,12 +2,13 @@
 
 use larder_proto::glob;
 use larder_proto::resp::Out;
+use larder_proto::slot::{PARTITIONS, Partition};
 
 use super::args::Args;
 use super::context::WalkCx;
 use super::error::CommandError;
 use super::spec::{Arity, Flags, Group, Keys, Outcome, Run, Spec, check};
-use crate::store::Cursor;
+use crate::store::{Cursor, PartitionSet, Run as Partitions};
 
 /// The rows.
 pub(super) const ROWS: &[Spec] = &[
@@ -15,7 +16,7 @@ pub(super) const ROWS: &[Spec] = &[
         name: "keys",
         arity: Arity::Exactly(2),
         keys: Keys::None,
-        flags: Flags::DANGEROUS,
+        flags: Flags::DANGEROUS.and(Flags::WHOLE_CHAIN),
         group: Group::Generic,
         since: "1.0.0",
         summary: "Returns all key names that match a pattern.",
@@ -26,7 +27,7 @@ pub(super) const ROWS: &[Spec] = &[
         name: "randomkey",
         arity: Arity::Exactly(1),
         keys: Keys::None,
-        flags: Flags::NONE,
+        flags: Flags::WHOLE_PICK,
         group: Group::Generic,
         since: "1.0.0",
         summary: "Returns a random key name from the database.",
@@ -37,7 +38,7 @@ pub(super) const ROWS: &[Spec] = &[
         name: "scan",
         arity: Arity::AtLeast(2),
         keys: Keys::None,
-        flags: Flags::NONE,
+        flags: Flags::WHOLE_SCAN,
         group: Group::Generic,
         since: "2.8.0",
         summary: "Iterates over the key names in the database.",
@@ -46,6 +47,14 @@ pub(super) const ROWS: &[Spec] = &[
     },
 ];
 const _: () = check(ROWS);
+
+/// Bits of a cursor for the tag, and where the first partition stands.
+const TAG_BITS: u32 = 24;
+const FIRST_SHIFT: u32 = TAG_BITS + 11;
+const PARTITIONS_MASK: u16 = (1 << 11) - 1;
+
+/// Runs of partitions that a step goes through, so that it stays short.
+const RUNS_MAX: usize = 64;
 
 /// Keys or fields that a step visits if COUNT does not say.
 const COUNT: usize = 10;
@@ -91,6 +100,9 @@ fn randomkey(cx: &mut WalkCx<'_, '_>, args: Args<'_>, out: &mut Out<'_>) -> Outc
 fn scan(cx: &mut WalkCx<'_, '_>, mut args: Args<'_>, out: &mut Out<'_>) -> Outcome {
     let cursor = read_cursor(&mut args)?;
     let options = ScanOptions::read(args, true)?;
+    if let Some(among) = cx.among {
+        return scan_among(cx, among, (cursor, &options), out);
+    }
     let (mut names, mut found) = (Vec::new(), 0);
     let mut name_out = out.part(&mut names);
     let next = cx.keys.scan(Cursor(cursor), options.count, |key, item| {
@@ -105,6 +117,87 @@ fn scan(cx: &mut WalkCx<'_, '_>, mut args: Args<'_>, out: &mut Out<'_>) -> Outco
         out.set_overflowed();
     }
     Ok(())
+}
+
+/// A step through the keys of the cluster, as far as this node serves what comes next.
+fn scan_among(
+    cx: &WalkCx<'_, '_>,
+    among: &PartitionSet,
+    (cursor, options): (u64, &ScanOptions<'_>),
+    out: &mut Out<'_>,
+) -> Outcome {
+    let (mut names, mut found, mut left) = (Vec::new(), 0, options.count);
+    let mut name_out = out.part(&mut names);
+    let mut next = ClusterCursor::unpack(cursor);
+    for _ in 0..RUNS_MAX {
+        let Some(at) = next.filter(|at| left > 0 && among.contains(at.first)) else { break };
+        let run = at.run(among, cx.keys.run_of(at.first));
+        let tag = cx.keys.scan_run(run, at.tag, left, |key, item| {
+            left = left.saturating_sub(1);
+            if options.match_name(key) && options.match_type(item.value.type_name()) {
+                name_out.bulk(key);
+                found += 1;
+            }
+        });
+        next = ClusterCursor::after(run, tag);
+    }
+    let cut = name_out.has_overflowed();
+    write_step(out, next.map_or(0, ClusterCursor::pack), found, &names);
+    if cut {
+        out.set_overflowed();
+    }
+    Ok(())
+}
+
+/// Where a scan of the cluster goes on: with the tags from here on of some neighbouring partitions, then with those behind
+/// them. A partition that has moved meanwhile is begun anew, so that none of its keys is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClusterCursor {
+    /// The first partition.
+    pub first: Partition,
+    /// How many; 0 for as many as its node likes.
+    partitions: u16,
+    tag: u64,
+}
+
+impl ClusterCursor {
+    /// The beginning of a partition.
+    #[must_use]
+    pub const fn at(first: Partition) -> Self {
+        Self { first, partitions: 0, tag: 0 }
+    }
+
+    /// Where a cursor says that a scan goes on. Any number says something.
+    #[must_use]
+    pub fn unpack(cursor: u64) -> Option<Self> {
+        let first = Partition::new((cursor >> FIRST_SHIFT) as u16 % PARTITIONS)?;
+        let partitions = (cursor >> TAG_BITS) as u16 & PARTITIONS_MASK;
+        Some(Self { first, partitions, tag: cursor & ((1 << TAG_BITS) - 1) })
+    }
+
+    /// The cursor as a client gets it.
+    #[must_use]
+    pub const fn pack(self) -> u64 {
+        (self.first.index() as u64) << FIRST_SHIFT | (self.partitions as u64) << TAG_BITS | self.tag
+    }
+
+    /// What is scanned together: no more than lies together and is served here.
+    fn run(&self, among: &PartitionSet, together: Partitions) -> Partitions {
+        let end = together.first.index() + usize::from(together.partitions);
+        let most = if self.partitions == 0 { end - self.first.index() } else { self.partitions.into() };
+        let served = Partitions { first: self.first, partitions: most as u16 };
+        let served = served.iter().take_while(|partition| among.contains(*partition)).count();
+        Partitions { first: self.first, partitions: served as u16 }
+    }
+
+    /// What comes after a step; `None` at the end of all.
+    fn after(run: Partitions, tag: Option<u64>) -> Option<Self> {
+        let behind = run.first.index() as u16 + run.partitions;
+        match tag {
+            Some(tag) => Some(Self { first: run.first, partitions: run.partitions, tag }),
+            None => Partition::new(behind).map(|first| Self { first, partitions: 0, tag: 0 }),
+        }
+    }
 }
 
 /// A scan's cursor: any number of 64 bits without sign.

@@ -1,8 +1,11 @@
 //! What a connection's commands remember from one to the next. Its socket and buffers are the server's.
 
 use larder_proto::resp::{ArgRange, Version};
+use larder_proto::slot::Partition;
 use larder_proto::time::Millis;
+use larder_proto::topology::NodeId;
 
+use super::cluster::Endpoint;
 use super::spec::Spec;
 use crate::store::{Database, Watch, WatchedKey};
 
@@ -11,6 +14,8 @@ use crate::store::{Database, Watch, WatchedKey};
 pub struct Session {
     /// The connection's number, which grows and is never given twice.
     pub id: u64,
+    /// Which of the node's doors the client came through.
+    pub endpoint: Endpoint,
     /// The protocol version chosen by HELLO.
     pub version: Version,
     /// The database chosen by SELECT.
@@ -27,6 +32,8 @@ pub struct Session {
     pub replies: Replies,
     /// Commands of this connection do not count as uses of keys (CLIENT NO-TOUCH).
     pub no_touch: bool,
+    /// Replies do not wait for copies (CLIENT ACK OWNER).
+    pub hasty: bool,
     /// Asked to be spared when connections are closed for memory (CLIENT NO-EVICT).
     pub no_evict: bool,
     /// The transaction, if one was begun.
@@ -64,6 +71,8 @@ pub struct Transaction {
     pub watched: Vec<WatchedKey>,
     /// Bytes of the watched keys.
     pub watched_bytes: usize,
+    /// Keys that other nodes watch.
+    pub watched_away: Vec<WatchedAway>,
 }
 
 impl Transaction {
@@ -71,7 +80,9 @@ impl Transaction {
     #[must_use]
     pub fn bytes(&self) -> usize {
         // A key is held here and by its partition, in an entry of a map with a list of its own.
-        let watches = 2 * self.watched_bytes + self.watched.len() * WATCH_BYTES;
+        let watches = 2 * self.watched_bytes
+            + self.watched.len() * WATCH_BYTES
+            + self.watched_away.len() * size_of::<WatchedAway>();
         watches + self.queue.as_ref().map_or(0, |queue| queue.bytes)
     }
 }
@@ -103,6 +114,19 @@ pub struct QueuedCommand {
     pub frame: Box<[u8]>,
     /// Its words within them.
     pub words: Box<[ArgRange]>,
+    /// The database that it is for, if not that of the session.
+    pub database: Option<Database>,
+}
+
+/// A key that another node watches for the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WatchedAway {
+    /// The key's partition.
+    pub partition: Partition,
+    /// The node.
+    pub node: NodeId,
+    /// Which of the links to it the watch was asked for on: it ends with that.
+    pub link: u64,
 }
 
 impl Session {
@@ -111,6 +135,7 @@ impl Session {
     pub fn new(id: u64, authenticated: bool, now: Millis) -> Self {
         Self {
             id,
+            endpoint: Endpoint::Plain,
             version: Version::Resp2,
             database: Database::default(),
             authenticated,
@@ -119,6 +144,7 @@ impl Session {
             library_version: String::new(),
             replies: Replies::On,
             no_touch: false,
+            hasty: false,
             no_evict: false,
             transaction: Transaction::default(),
             closing: false,

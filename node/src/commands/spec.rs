@@ -90,6 +90,23 @@ pub enum Keys {
     Every,
 }
 
+/// How a command speaks for the keys of the whole cluster. Each node is asked for those that it serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whole {
+    /// Each does it; all say the same.
+    All,
+    /// Arrays that follow one another.
+    Chain,
+    /// One of the keys replied, chosen in proportion to how many each node has.
+    Pick,
+    /// Node by node.
+    Scan,
+    /// The sum of the keys.
+    Sum,
+    /// A text of this node with the sums of the keys.
+    Text,
+}
+
 /// The families of commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
@@ -111,6 +128,8 @@ pub enum Group {
     Server,
     /// Transactions.
     Transactions,
+    /// The cluster.
+    Cluster,
 }
 
 /// What holds for a command.
@@ -144,6 +163,22 @@ impl Flags {
     pub const UNPAUSED: Self = Self(1 << 10);
     /// Counts hits and misses although it writes: what it gives back is the value.
     pub const LOOKUP: Self = Self(1 << 12);
+    /// Keys of several nodes: asked for part by part, and the elements of the replies are put in the order of the keys.
+    pub const SPLIT_VALUES: Self = Self(1 << 13);
+    /// Keys of several nodes: asked for part by part, and the numbers of the replies are added.
+    pub const SPLIT_SUM: Self = Self(1 << 14);
+    /// Keys of several nodes: asked for part by part, and all of them say OK.
+    pub const SPLIT_ALL: Self = Self(1 << 15);
+    /// Speaks for the keys of the whole cluster: the arrays that the nodes reply follow one another.
+    pub const WHOLE_CHAIN: Self = Self(1 << 16);
+    /// Speaks for the keys of the whole cluster: one of those that the nodes reply is chosen.
+    pub const WHOLE_PICK: Self = Self(1 << 17);
+    /// Walks through the keys of the whole cluster, node by node.
+    pub const WHOLE_SCAN: Self = Self(1 << 18);
+    /// Counts the keys of the whole cluster.
+    pub const WHOLE_SUM: Self = Self(1 << 19);
+    /// Tells of this node, but counts the keys of the whole cluster.
+    pub const WHOLE_TEXT: Self = Self(1 << 20);
     /// Not allowed from scripts.
     pub const NO_SCRIPT: Self = Self(1 << 11);
 
@@ -234,6 +269,26 @@ impl Spec {
     #[must_use]
     pub const fn reads(&self) -> bool {
         matches!(self.run, Run::Read(_) | Run::Walk(_))
+    }
+
+    /// How it speaks for the keys of the whole cluster, if it does.
+    #[must_use]
+    pub const fn whole(&self) -> Option<Whole> {
+        if matches!(self.keys, Keys::Every) {
+            Some(Whole::All)
+        } else if self.flags.has(Flags::WHOLE_CHAIN) {
+            Some(Whole::Chain)
+        } else if self.flags.has(Flags::WHOLE_PICK) {
+            Some(Whole::Pick)
+        } else if self.flags.has(Flags::WHOLE_SCAN) {
+            Some(Whole::Scan)
+        } else if self.flags.has(Flags::WHOLE_SUM) {
+            Some(Whole::Sum)
+        } else if self.flags.has(Flags::WHOLE_TEXT) {
+            Some(Whole::Text)
+        } else {
+            None
+        }
     }
 
     /// The subcommands, if it is a container.

@@ -3,19 +3,21 @@
 use std::cell::{Cell, RefCell};
 
 use fastrand::Rng;
-use larder_proto::effect::{Effect, EffectSink, Stamp};
+use larder_proto::effect::{Effect, EffectSink, Stamp, encode};
 use larder_proto::resp::{ArgRange, Limits, Out, Progress, RequestParser, Version};
+use larder_proto::slot::Partition;
 use larder_proto::time::Millis;
 
+use super::cluster::{ClusterView, Endpoint, LinkInfo};
 use super::context::ValueLimits;
-use super::perform::{Performer, Request};
-use super::ports::{ClientInfo, Clients, Histogram, Node, Paused, Settings, SlowEntry, Statistics};
+use super::perform::{Ending, Performer, Request};
+use super::ports::{Alone, ClientInfo, Clients, Histogram, Node, Paused, Settings, SlowEntry, Statistics};
 use super::session::{QueuedCommand, Session};
 use super::spec::Flags;
 use super::table::{CommandId, Commands};
 use crate::store::{
-    Access, CollectionLimits, Database, Eviction, HashLimits, ListLimits, Lookups, PartitionSet, SetLimits,
-    SortedSetLimits, Store, StoreSettings, Writer,
+    Access, ApplyError, CollectionLimits, Eviction, HashLimits, ListLimits, Lookups, SetLimits,
+    SortedSetLimits, Store, StoreSettings,
 };
 
 /// A store and one connection, driven by words.
@@ -32,32 +34,59 @@ pub(super) struct Bench {
 #[derive(Default)]
 pub(super) struct Effects(pub(super) Vec<String>, pub(super) Option<Replica>);
 
-/// A second store that knows nothing but effects.
+/// A second store that knows nothing but effects, as they travel between nodes.
 pub(super) struct Replica {
     pub(super) store: Store,
     pub(super) now: Millis,
+    /// By partition: those whose effects it gets.
+    pub(super) follows: Vec<bool>,
+    bytes: Vec<u8>,
 }
 
 impl EffectSink for Effects {
     fn effect(&mut self, stamp: Stamp, effect: &Effect<'_>) {
-        self.0.push(format!("{} {effect:?}", stamp.namespace.0));
-        if let Some(replica) = &self.1 {
+        self.0.push(format!("{} {effect:?}", stamp.database));
+        if let Some(replica) = &mut self.1 {
             replica.apply(stamp, effect);
         }
     }
 }
 
+impl Alone for Effects {}
+
 impl Replica {
     pub(super) fn new(now: Millis) -> Self {
-        Self { store: Store::new(&SETTINGS).unwrap(), now }
+        Self::with_store(Store::new(&SETTINGS).unwrap(), now)
     }
 
-    /// Without a flush, a database's namespace is its number.
-    fn apply(&self, stamp: Stamp, effect: &Effect<'_>) {
-        let database = Database::new(stamp.namespace.0.into()).expect("a database that was never flushed");
-        let partitions = PartitionSet::of(effect.key().expect("a change of one key"));
-        let mut keyspace = self.store.lock(&partitions, Access::Write, database, self.now);
-        Writer::new(&mut keyspace, &mut Effects::default()).apply(effect);
+    fn with_store(store: Store, now: Millis) -> Self {
+        Self { store, now, follows: vec![true; Partition::all().len()], bytes: Vec::new() }
+    }
+
+    /// One that follows no partition yet, with so much memory, which makes for other locks than the owner's.
+    pub(super) fn idle(now: Millis, memory_bytes_max: usize) -> Self {
+        // What is written just now leaves as likely as anything.
+        let eviction = Eviction::named("allkeys-random").unwrap();
+        let store = Store::new(&StoreSettings { memory_bytes_max, eviction, ..SETTINGS }).unwrap();
+        Self { follows: vec![false; Partition::all().len()], ..Self::with_store(store, now) }
+    }
+
+    fn apply(&mut self, stamp: Stamp, effect: &Effect<'_>) {
+        if self.follows[stamp.partition.index()] {
+            self.bytes.clear();
+            encode(stamp.database, effect, &mut self.bytes);
+            let parts = (self.now, &mut Rng::with_seed(0));
+            let applied = self.store.apply(stamp.partition, stamp.sequence, &self.bytes, parts);
+            self.go_on(stamp.partition, applied);
+        }
+    }
+
+    /// Whether effects or a piece were applied. A copy that has no room for them follows the partition no longer.
+    pub(super) fn go_on(&mut self, partition: Partition, applied: Result<(), ApplyError>) -> bool {
+        let full = applied == Err(ApplyError::OutOfMemory);
+        assert!(full || applied.is_ok(), "{applied:?}");
+        self.follows[partition.index()] &= !full;
+        !full
     }
 }
 
@@ -71,6 +100,7 @@ const SETTINGS: StoreSettings = StoreSettings {
         set: SetLimits { integers_max: 8, entries_max: 6, value_bytes_max: 64 },
         sorted_set: SortedSetLimits { entries_max: 128, member_bytes_max: 64 },
     },
+    hash_seed: Some(1),
 };
 
 impl Bench {
@@ -90,6 +120,24 @@ impl Bench {
     pub(super) fn with_memory(memory_bytes_max: usize) -> Self {
         let store = Store::new(&StoreSettings { memory_bytes_max, ..SETTINGS }).unwrap();
         Self { store, ..Self::new() }
+    }
+
+    /// From here on this copy gets the effects, whatever it missed.
+    pub(super) fn attach(&mut self, copy: Replica) {
+        for partition in Partition::all() {
+            let sequence = self.store.lock_partition(partition, Access::Read, self.now).sequence();
+            copy.store.lock_partition(partition, Access::Write, self.now).set_sequence(sequence);
+        }
+        self.effects.1 = Some(copy);
+    }
+
+    /// The copy that gets the effects.
+    pub(super) fn copy(&self) -> &Replica {
+        self.effects.1.as_ref().expect("a copy")
+    }
+
+    pub(super) fn copy_mut(&mut self) -> &mut Replica {
+        self.effects.1.as_mut().expect("a copy")
     }
 
     /// Makes room as admission does; whether there is.
@@ -152,7 +200,10 @@ impl Bench {
             store: &self.store,
             node: &self.node,
             random: &mut self.random,
-            sink: &mut self.effects,
+            custody: &mut self.effects,
+            guarded: false,
+            ending: Ending::Free,
+            among: None,
             limits: ValueLimits { string_bytes_max: 1 << 20 },
             lookups: &mut Lookups::default(),
             now: self.now,
@@ -173,6 +224,8 @@ pub(super) struct TestNode {
     pub(super) slow: RefCell<Vec<SlowEntry>>,
     pub(super) histograms: RefCell<Vec<(String, Histogram)>>,
     settings: RefCell<Vec<(String, String)>>,
+    pub(super) cluster: RefCell<Option<ClusterView>>,
+    pub(super) links: RefCell<Vec<LinkInfo>>,
 }
 
 impl Default for TestNode {
@@ -185,6 +238,8 @@ impl Default for TestNode {
             slow: RefCell::default(),
             histograms: RefCell::default(),
             settings: RefCell::new(vec![("maxmemory".into(), "0".into()), ("timeout".into(), "0".into())]),
+            cluster: RefCell::default(),
+            links: RefCell::default(),
         }
     }
 }
@@ -210,8 +265,16 @@ impl Node for TestNode {
         self.password.map(|right| user == b"default" && password == right)
     }
 
-    fn info(&self, sections: &[String], _now: Millis) -> String {
+    fn info(&self, sections: &[String], _endpoint: Endpoint) -> String {
         format!("# {}\r\n", sections.join(","))
+    }
+
+    fn cluster(&self) -> Option<ClusterView> {
+        self.cluster.borrow().clone()
+    }
+
+    fn links(&self) -> Vec<LinkInfo> {
+        self.links.borrow().clone()
     }
 
     fn memory_facts(&self) -> Vec<(&'static str, u64)> {

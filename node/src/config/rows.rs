@@ -1,6 +1,7 @@
 //! The rows of the settings. To add a setting, add a field to `Config` and a row here.
 
 use super::Config;
+use super::cluster_rows;
 use super::units::{cores, machine_memory_bytes, parse_bytes};
 use crate::store::Eviction;
 
@@ -53,7 +54,7 @@ pub const ROWS: &[Row] = &[
         redis: Some("port"),
         value: "P",
         default: "6379",
-        help: "Any Redis client on P; P+1 and P+2 are kept for the cluster, P+3 is HTTP: health and metrics",
+        help: "Any Redis client on P, cluster-aware ones on P+1, other nodes on P+2, HTTP on P+3: health, metrics, status",
         live: false,
         secret: false,
         parse: |config, text| {
@@ -346,6 +347,17 @@ pub const ROWS: &[Row] = &[
         },
         show: |config, _| config.log.clone(),
     },
+    cluster_rows::JOIN,
+    cluster_rows::BOOTSTRAP_EXPECT,
+    cluster_rows::STATE_DIR,
+    cluster_rows::REPLICAS,
+    cluster_rows::ZONE,
+    cluster_rows::ADVERTISE,
+    cluster_rows::CLUSTER_SECRET,
+    cluster_rows::CLUSTER_SECRET_FILE,
+    cluster_rows::ACK,
+    cluster_rows::LEASE,
+    cluster_rows::RETRY_TIME,
 ];
 
 /// Settings of Redis that have one value here; clients and tools ask for them. CONFIG SET accepts that value and no
@@ -378,7 +390,7 @@ fn put<T: std::str::FromStr>(field: &mut T, text: &str, expected: &str) -> Resul
     Ok(())
 }
 
-fn put_within<T>(field: &mut T, text: &str, min: T, max: T) -> Result<(), String>
+pub(super) fn put_within<T>(field: &mut T, text: &str, min: T, max: T) -> Result<(), String>
 where
     T: std::str::FromStr + PartialOrd + std::fmt::Display,
 {
@@ -403,7 +415,7 @@ fn put_bytes(field: &mut usize, text: &str, min: usize, max: usize) -> Result<()
     Ok(())
 }
 
-fn put_name(field: &mut String, text: &str) -> Result<(), String> {
+pub(super) fn put_name(field: &mut String, text: &str) -> Result<(), String> {
     if text.is_empty() || text.len() > NAME_BYTES_MAX || text.chars().any(char::is_control) {
         return Err(format!("'{}' is not a name of 1 to {NAME_BYTES_MAX} bytes", text.escape_debug()));
     }

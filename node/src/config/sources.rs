@@ -5,10 +5,10 @@ use std::fmt;
 use std::path::PathBuf;
 
 use clap::parser::ValueSource;
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::rows::{Names, ROWS};
-use super::{Config, file};
+use super::{Ack, Config, file};
 use crate::store::Eviction;
 
 /// What the command line asks for.
@@ -29,6 +29,20 @@ pub enum Verb {
     Node,
     /// Say whether the settings are right, and what they are.
     CheckConfig,
+    /// Show how the cluster of a running node is.
+    Status {
+        /// As JSON.
+        json: bool,
+        /// Seconds to wait until the cluster is healthy.
+        wait_seconds: Option<u64>,
+    },
+    /// Have a running node leave its cluster.
+    Drain {
+        /// It will be back: what it owns is handed over, and no more.
+        restart: bool,
+        /// Whatever is lost by it.
+        force: bool,
+    },
 }
 
 /// Settings that a node cannot run with.
@@ -58,6 +72,8 @@ pub fn command_line() -> Command {
         )
         .subcommand(Command::new("node").about("Run a node (the default)"))
         .subcommand(Command::new("check-config").about("Check the settings and show them, secrets masked"))
+        .subcommand(status_line())
+        .subcommand(drain_line())
         .arg(file.help("TOML file with any of these settings"));
     ROWS.iter().fold(command, |command, row| command.arg(argument(row)))
 }
@@ -69,6 +85,13 @@ pub fn command_line() -> Command {
 pub fn load(matches: &ArgMatches) -> Result<Invocation, ConfigError> {
     let (verb, matches) = match matches.subcommand() {
         Some(("check-config", matches)) => (Verb::CheckConfig, matches),
+        Some(("status", matches)) => {
+            let wait_seconds = matches.get_one::<u64>(WAIT_HEALTHY).copied();
+            (Verb::Status { json: matches.get_flag(JSON), wait_seconds }, matches)
+        }
+        Some(("drain", matches)) => {
+            (Verb::Drain { restart: matches.get_flag(RESTART), force: matches.get_flag(FORCE) }, matches)
+        }
         Some((_, matches)) => (Verb::Node, matches),
         None => (Verb::Node, matches),
     };
@@ -89,7 +112,10 @@ pub fn load(matches: &ArgMatches) -> Result<Invocation, ConfigError> {
         };
         (row.parse)(&mut config, text).map_err(|error| told(row.name, &from, &error))?;
     }
-    config.agree()?;
+    // The other verbs need to know no more than where the node is.
+    if matches!(verb, Verb::Node | Verb::CheckConfig) {
+        config.agree()?;
+    }
     let variables = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     Ok(Invocation { verb, config, warnings: unknown_variables(variables) })
 }
@@ -124,10 +150,24 @@ impl Config {
             sorted_set_member_bytes_max: 0,
             shutdown_seconds_max: 0,
             log: String::new(),
+            join: Vec::new(),
+            bootstrap_expect: 1,
+            state_dir: PathBuf::new(),
+            replicas: 0,
+            zone: String::new(),
+            advertise: String::new(),
+            cluster_secret: String::new(),
+            cluster_secret_file: PathBuf::new(),
+            ack: Ack::InSync,
+            lease_ms: 0,
+            retry_ms_max: 0,
         }
     }
 
-    fn agree(&self) -> Result<(), ConfigError> {
+    /// What no setting can say alone.
+    fn agree(&mut self) -> Result<(), ConfigError> {
+        self.read_cluster_secret().map_err(ConfigError)?;
+        self.agree_on_cluster().map_err(ConfigError)?;
         if !self.bind.is_loopback() && self.password.is_empty() {
             return Err(ConfigError(format!(
                 "bind {} can be reached from other machines, so a password is needed: \
@@ -148,6 +188,30 @@ impl Config {
         };
         ROWS.iter().map(line).collect()
     }
+}
+
+fn status_line() -> Command {
+    let wait = "Wait until every partition has an owner and all its copies in sync; exit with 1 if that takes longer";
+    Command::new("status")
+        .about("Show how the cluster of the node at --port is")
+        .arg(Arg::new(JSON).long(JSON).action(ArgAction::SetTrue).help("Show it as JSON"))
+        .arg(
+            Arg::new(WAIT_HEALTHY)
+                .long(WAIT_HEALTHY)
+                .value_name("SECONDS")
+                .value_parser(clap::value_parser!(u64).range(..=WAIT_SECONDS_MAX))
+                .help(wait),
+        )
+}
+
+fn drain_line() -> Command {
+    let restart =
+        "It will be back: hand over what it serves and keep its place in the cluster, as SIGTERM does";
+    let force = "Leave even if values are lost by it, since nobody else has them";
+    Command::new("drain")
+        .about("Have the node at --port hand over all that it holds and leave its cluster; only on its own machine")
+        .arg(Arg::new(RESTART).long(RESTART).action(ArgAction::SetTrue).help(restart))
+        .arg(Arg::new(FORCE).long(FORCE).action(ArgAction::SetTrue).help(force))
 }
 
 fn argument(row: &'static super::Row) -> Arg {
@@ -178,6 +242,12 @@ fn told(name: &str, from: &str, error: &str) -> ConfigError {
     ConfigError(format!("{name} (from {from}): {error}"))
 }
 
+const JSON: &str = "json";
+const WAIT_HEALTHY: &str = "wait-healthy";
+const FORCE: &str = "force";
+const RESTART: &str = "restart";
+const WAIT_SECONDS_MAX: u64 = 86_400;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,6 +270,24 @@ mod tests {
         assert!(error.contains("LARDER_REQUIRE_PASSWORD"), "{error}");
         assert!(invoke(&["larder", "--bind", "0.0.0.0", "--require-password", "x"]).is_ok());
         assert!(invoke(&["larder", "node", "--bind", "::1"]).is_ok());
+    }
+
+    #[test]
+    fn verbs_need_to_know_no_more_than_where_the_node_is() {
+        let status =
+            invoke(&["larder", "status", "--bind", "10.0.0.1", "--json", "--wait-healthy", "60"]).unwrap();
+        assert_eq!(status.verb, Verb::Status { json: true, wait_seconds: Some(60) });
+        let status = invoke(&["larder", "status", "--port", "7000"]).unwrap();
+        assert_eq!(
+            (status.verb, status.config.port),
+            (Verb::Status { json: false, wait_seconds: None }, 7000)
+        );
+        assert_eq!(
+            invoke(&["larder", "drain", "--force"]).unwrap().verb,
+            Verb::Drain { restart: false, force: true }
+        );
+        assert!(invoke(&["larder", "status", "--wait-healthy", "soon"]).is_err());
+        assert!(invoke(&["larder", "--json"]).is_err());
     }
 
     #[test]

@@ -38,6 +38,7 @@ pub(super) fn admit<'r>(
     now: Millis,
     random: &mut Rng,
 ) -> Result<Admitted<'r>, Refused> {
+    let is_clustered = shared.is_clustered();
     let found = command.and_then(|id| shared.commands.rows().get(usize::from(id)));
     let row =
         shared.commands.resolve(found, frame, words).map_err(|error| Refused { error, command: None })?;
@@ -49,8 +50,12 @@ pub(super) fn admit<'r>(
         return Ok(Admitted::Paused(until));
     }
     sizes(shared, &request).map_err(refused)?;
-    memory(shared, session, &request, now, random).map_err(refused)?;
-    if session.transaction.queue.is_some() && !request.spec.flags.has(Flags::NOT_QUEUED) {
+    let is_queued = session.transaction.queue.is_some() && !request.spec.flags.has(Flags::NOT_QUEUED);
+    // Where other nodes serve too, memory is looked at by whoever carries the request out.
+    if is_queued || !is_clustered {
+        memory(shared, session, &request, now, random).map_err(refused)?;
+    }
+    if is_queued {
         room_in_queue(session, &request).map_err(refused)?;
         return Ok(Admitted::Queued(request));
     }
@@ -102,8 +107,12 @@ fn sizes(shared: &Shared, request: &Request<'_>) -> Result<(), CommandError> {
     Ok(())
 }
 
+/// Makes room for what a request brings.
+///
+/// # Errors
+/// There is none, and nothing may leave.
 #[inline]
-fn memory(
+pub(super) fn memory(
     shared: &Shared,
     session: &Session,
     request: &Request<'_>,

@@ -7,7 +7,7 @@ use std::ops::Range;
 use larder_proto::resp::{Limits, Out, Progress, ProtocolError, RequestParser};
 use larder_proto::time::Millis;
 
-use super::dispatch::{Dispatch, Next};
+use super::dispatch::{Dispatch, Next, Stall};
 use crate::commands::session::Session;
 use crate::commands::spec::Keys;
 use crate::commands::table::CommandId;
@@ -28,6 +28,8 @@ pub(super) enum Step {
     Yield,
     /// Waits until commands are no longer paused, or until this moment, and goes on.
     Wait(Millis),
+    /// Waits until this is over, and goes on.
+    Stall(Stall),
     /// Sends the replies and closes.
     Close,
 }
@@ -106,7 +108,10 @@ impl Reader {
                 Stop::Broken(error) => {
                     self.parser.restart();
                     let sentence = protocol_error(error, session.authenticated);
-                    Out::new(replies, session.version).error("ERR", &sentence);
+                    let mut out = Out::new(replies, session.version);
+                    let mark = out.mark();
+                    out.error("ERR", &sentence);
+                    dispatch.defer(mark, &mut out);
                     return (consumed, Step::Close);
                 }
             }
@@ -183,9 +188,14 @@ impl Reader {
             let words = self.parser.kept(words);
             if !words.is_empty() {
                 let mut out = Out::bounded(replies, session.version, space.from + space.bytes_max);
-                if let Next::Wait(until) = dispatch.request(session, (frame, words), command, &mut out) {
+                let held = match dispatch.request(session, (frame, words), command, &mut out) {
+                    Next::Continue => None,
+                    Next::Wait(until) => Some(Step::Wait(until)),
+                    Next::Stall(why) => Some(Step::Stall(why)),
+                };
+                if held.is_some() {
                     self.hold(place, is_inline);
-                    return Some(Step::Wait(until));
+                    return held;
                 }
             }
             *consumed = from + length;

@@ -13,6 +13,7 @@
 mod closing;
 mod link;
 mod outbox;
+mod stalls;
 
 use std::future::poll_fn;
 use std::io;
@@ -25,19 +26,20 @@ use std::time::Duration;
 
 use larder_proto::resp::Out;
 use larder_proto::time::Millis;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 pub(super) use self::link::Link;
 use super::batch::{Reader, Step};
 use super::clients::Card;
-use super::dispatch::Dispatch;
+use super::dispatch::{Dispatch, Stall};
 use super::worker::WorkerState;
+use crate::commands::cluster::Endpoint;
 use crate::commands::perform::end_watches;
 use crate::commands::session::Session;
 use crate::limits::{
     CONNECTION_BYTES, IDLE_BUFFER_BYTES_MAX, READ_BYTES, REPLY_BYTES_SOFT_MAX, UNSENT_BYTES_MAX, UNSENT_SHARE,
 };
+use crate::net::Stream;
 
 /// A connection. Its worker's thread alone touches it. What it rarely needs is in boxes, so that an idle one is small.
 pub(super) struct Connection {
@@ -54,6 +56,8 @@ pub(super) struct Connection {
     whole_by: Option<Instant>,
     /// When the client has to have taken some of the replies that wait for it.
     taken_by: Option<Instant>,
+    /// Since when requests have found no place.
+    stalled_since: Option<Instant>,
     /// When a request came last, while idle connections are closed.
     active_at: Option<Instant>,
     /// Wakes the connection at the first of these times or before.
@@ -75,9 +79,15 @@ enum Event {
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream, card: Arc<Card>, worker: Rc<WorkerState>) -> Self {
+    pub(super) fn new(
+        stream: Stream,
+        (card, endpoint): (Arc<Card>, Endpoint),
+        worker: Rc<WorkerState>,
+    ) -> Self {
         let now = worker.shared.clock.now();
-        let session = Session::new(card.id, !worker.shared.password.is_required(), now);
+        let mut session = Session::new(card.id, !worker.shared.password.is_required(), now);
+        session.endpoint = endpoint;
+        session.hasty = worker.shared.tunables.hasty.load(Ordering::Relaxed);
         Self {
             link: Rc::new(Link::new(stream, card)),
             worker,
@@ -87,6 +97,7 @@ impl Connection {
             wanted: 0,
             whole_by: None,
             taken_by: None,
+            stalled_since: None,
             active_at: None,
             timer: None,
             counted_bytes: 0,
@@ -132,6 +143,7 @@ impl Connection {
                     self.send().await?;
                     self.pause_over(until).await?;
                 }
+                Step::Stall(why) => self.stall_over(why).await?,
             }
             if self.link.card.is_killed() {
                 return Err(aborted());
@@ -148,6 +160,9 @@ impl Connection {
             }
             if self.worker.stopping.get() {
                 return Poll::Ready(Ok(Event::Stopped));
+            }
+            if self.link.has_again() {
+                return Poll::Ready(Ok(Event::Step(Step::Stall(Stall::Again))));
             }
             let has_unsent = !self.link.outbox.borrow().is_empty();
             if has_unsent {
@@ -248,14 +263,22 @@ impl Connection {
 
     /// Runs the requests in `input` and hands their replies to the worker's post.
     fn run(&mut self, input: &mut [u8]) -> (usize, Step) {
-        let worker = &*self.worker;
+        let worker = &self.worker;
         let mut post = worker.post.borrow_mut();
         let mut random = worker.random.borrow_mut();
-        let mut dispatch = Dispatch::new(&worker.shared, &self.link.card, &worker.statistics, &mut random);
+        let impatient = self.is_impatient();
+        let mut dispatch = Dispatch::new(worker, &self.link, &mut random, impatient);
         let mut reader = self.reader.take().or_else(|| worker.reader.take()).unwrap_or_default();
         let done = reader.run(&mut dispatch, &mut self.session, input, post.desk());
+        if dispatch.placed {
+            self.stalled_since = None;
+        }
         let ended_ns = dispatch.finish(&self.session);
         post.hand_in(&self.link, ended_ns, &worker.statistics);
+        drop((post, random));
+        if self.link.has_pending() {
+            worker.drain(&self.link);
+        }
         if reader.is_idle() {
             reader.parser.release(IDLE_BUFFER_BYTES_MAX);
             worker.reader.set(Some(reader));
@@ -289,10 +312,7 @@ impl Connection {
         if hopeless || shared.store.make_room(room, shared.clock.now(), random).is_err() {
             let sentence = "request does not fit the memory limit: raise max-memory or send less at once";
             self.worker.deliver();
-            self.link
-                .outbox
-                .borrow_mut()
-                .add(|replies| Out::new(replies, self.session.version).error("OOM", sentence));
+            self.link.add(|replies| Out::new(replies, self.session.version).error("OOM", sentence));
             return false;
         }
         self.input.reserve_exact(room);
@@ -388,6 +408,9 @@ impl Connection {
         let bytes = CONNECTION_BYTES + buffers + self.session.transaction.bytes();
         self.worker.shared.store.memory().count_buffers(bytes as i64 - self.counted_bytes as i64);
         self.counted_bytes = bytes;
+        if let Some(pending) = self.link.pending.borrow_mut().as_mut() {
+            self.worker.shared.store.memory().count_buffers(pending.growth());
+        }
         self.link.card.input_bytes.store(self.input.len(), Ordering::Relaxed);
         self.link.card.output_bytes.store(outbox.len(), Ordering::Relaxed);
     }
@@ -397,6 +420,7 @@ impl Drop for Connection {
     fn drop(&mut self) {
         let shared = &self.worker.shared;
         end_watches(&shared.store, &self.session.transaction);
+        self.forget_pending();
         shared.store.memory().count_buffers(-(self.counted_bytes as i64));
         self.link.card.leave();
         shared.registry.remove(self.link.card.id);

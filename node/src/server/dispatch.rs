@@ -1,20 +1,28 @@
 //! One request after the other: admitted, then queued or carried out, timed, and answered or not as the client asked.
 
+use std::rc::Rc;
+
 use fastrand::Rng;
-use larder_proto::effect::{Effect, EffectSink, Stamp};
 use larder_proto::error::ErrorCode;
 use larder_proto::resp::{ArgRange, Out};
 use larder_proto::time::Millis;
 
 use super::admission::{Admitted, Refused, admit};
 use super::clients::Card;
+use super::clustered::Clustered;
+use super::connection::Link;
+use super::custody::CountingCustody;
 use super::meter::{Meter, ShortRun, Timed};
 use super::node::Shared;
+use super::placing::no_place;
+use super::routing::{Conclusion, Way};
 use super::statistics::{WorkerStatistics, slow_entry};
+use super::worker::WorkerState;
 use crate::commands::context::ValueLimits;
 use crate::commands::error::CommandError;
-use crate::commands::perform::{Performer, Request, end_watches};
-use crate::commands::session::{QueuedCommand, Replies, Session};
+use crate::commands::perform::{Ending, Performer, Request, end_watches};
+use crate::commands::ports::{Custody, WriteId};
+use crate::commands::session::{QueuedCommand, Replies, Session, WatchedAway};
 use crate::commands::spec::{Flags, Run};
 use crate::commands::table::CommandId;
 use crate::limits::{
@@ -26,11 +34,25 @@ use crate::store::{Hint, Lookups};
 pub(super) struct Dispatch<'d> {
     pub(super) shared: &'d Shared,
     pub(super) card: &'d Card,
-    statistics: &'d WorkerStatistics,
-    random: &'d mut Rng,
-    effects: EffectCounter,
+    pub(super) worker: &'d Rc<WorkerState>,
+    pub(super) link: &'d Rc<Link>,
+    pub(super) statistics: &'d WorkerStatistics,
+    pub(super) random: &'d mut Rng,
+    /// Where other nodes serve, too.
+    pub(super) clustered: Option<&'d Clustered>,
+    pub(super) custody: CountingCustody<'d>,
+    /// The number of the write at hand.
+    pub(super) write: Option<WriteId>,
+    /// The region's version before the places of the request at hand were looked at.
+    pub(super) version: u64,
+    /// The connection has waited for a place for as long as it may.
+    pub(super) impatient: bool,
+    /// A request has found a place.
+    pub(super) placed: bool,
+    /// Replies wait, so those that are ready go behind them.
+    pub(super) queueing: bool,
     lookups: Lookups,
-    now: Millis,
+    pub(super) now: Millis,
     began_ns: u64,
     /// What is known of the key of the request at hand.
     pub(super) hint: Option<Hint>,
@@ -38,7 +60,7 @@ pub(super) struct Dispatch<'d> {
     limits: ValueLimits,
     /// The last command carried out or queued.
     last_command: Option<u16>,
-    session_changed: bool,
+    pub(super) session_changed: bool,
 }
 
 /// What the connection does next.
@@ -48,33 +70,45 @@ pub(super) enum Next {
     Continue,
     /// Tries this request again once commands are no longer paused, or at this moment.
     Wait(Millis),
+    /// Tries this request again once this is over.
+    Stall(Stall),
 }
 
-/// Counts effects. Streaming them to copies comes with the cluster.
-#[derive(Debug, Default)]
-struct EffectCounter(u64);
-
-impl EffectSink for EffectCounter {
-    #[inline]
-    fn effect(&mut self, _stamp: Stamp, _effect: &Effect<'_>) {
-        self.0 += 1;
-    }
+/// Why a connection runs no further requests for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stall {
+    /// Too many replies wait for copies or other nodes.
+    Room,
+    /// Requests before it are to be placed again first.
+    Again,
+    /// The request has no place.
+    Place,
 }
 
 impl<'d> Dispatch<'d> {
     pub(super) fn new(
-        shared: &'d Shared,
-        card: &'d Card,
-        statistics: &'d WorkerStatistics,
+        worker: &'d Rc<WorkerState>,
+        link: &'d Rc<Link>,
         random: &'d mut Rng,
+        impatient: bool,
     ) -> Self {
+        let (shared, statistics) = (&*worker.shared, &*worker.statistics);
+        let clustered = worker.clustered.as_ref();
         let (now, now_ns) = shared.clock.look();
         Self {
             shared,
-            card,
+            card: &link.card,
+            worker,
+            link,
             statistics,
             random,
-            effects: EffectCounter::default(),
+            clustered,
+            custody: CountingCustody::new(clustered.map(|clustered| clustered.custody.borrow_mut())),
+            write: None,
+            version: 0,
+            impatient,
+            placed: false,
+            queueing: link.has_pending(),
             lookups: Lookups::default(),
             now,
             meter: Meter::new(&*shared.clock, statistics, now_ns, shared.tunables.slow_us_min()),
@@ -97,7 +131,11 @@ impl<'d> Dispatch<'d> {
     ) -> Next {
         let mark = out.mark();
         match admit((self.shared, session), (frame, words), command, self.now, self.random) {
-            Ok(Admitted::Now(request)) => self.carry_out(&request, session, out),
+            Ok(Admitted::Now(request)) => {
+                if let Some(stall) = self.run(&request, session, out) {
+                    return Next::Stall(stall);
+                }
+            }
             Ok(Admitted::Queued(request)) => self.queue(&request, session, out),
             Ok(Admitted::Paused(until)) => return Next::Wait(until),
             Err(refused) => self.refuse(&refused, session, (frame, words), out),
@@ -105,7 +143,51 @@ impl<'d> Dispatch<'d> {
         if session.replies != Replies::On {
             withhold(session, mark, out);
         }
+        if self.queueing {
+            self.defer(mark, out);
+        }
         Next::Continue
+    }
+
+    /// Carries out a request, here or elsewhere. `Some` if it has to be tried again, and why.
+    #[inline]
+    fn run(&mut self, request: &Request<'_>, session: &mut Session, out: &mut Out<'_>) -> Option<Stall> {
+        match self.way(request, session) {
+            Way::Here => match (self.carry_out(request, session, out), self.clustered) {
+                (Some(_), Some(clustered)) if self.impatient => {
+                    let error = no_place(&*clustered.region);
+                    self.refuse(
+                        &Refused { error, command: Some(request.id) },
+                        session,
+                        words_of(request),
+                        out,
+                    );
+                }
+                (stall, _) => return stall,
+            },
+            Way::Gone => {
+                self.statistics.count_calls(request.id, 1, 0);
+                self.last_command = Some(request.id);
+            }
+            Way::Stall(stall) => return Some(stall),
+            Way::Discarded => self.discard(session, out),
+            Way::Failed(error) => {
+                let refused = Refused { error, command: Some(request.id) };
+                self.refuse(&refused, session, words_of(request), out);
+            }
+        }
+        None
+    }
+
+    /// Puts what was written since the mark behind the replies that wait.
+    #[cold]
+    pub(super) fn defer(&self, mark: usize, out: &mut Out<'_>) {
+        if let Some(pending) = self.link.pending.borrow_mut().as_mut()
+            && out.mark() > mark
+        {
+            pending.push_ready(out.since(mark));
+            out.rewind(mark);
+        }
     }
 
     /// How long the replies of the batch may become with the next one: the setting, as far as the memory limit leaves
@@ -124,10 +206,11 @@ impl<'d> Dispatch<'d> {
 
     /// Ends the batch: what was counted on the way is handed in. Tells when the last request ended.
     pub(super) fn finish(mut self, session: &Session) -> u64 {
+        self.custody.end_turn();
         if let Some(timed) = self.meter.end_run() {
             self.note_run(&timed, session);
         }
-        self.statistics.count_batch(self.lookups, self.effects.0);
+        self.statistics.count_batch(self.lookups, self.custody.effects);
         self.statistics.turns.note(self.meter.ended_ns.saturating_sub(self.began_ns));
         if let Some(command) = self.last_command {
             self.card.note_activity(self.now, command);
@@ -139,29 +222,54 @@ impl<'d> Dispatch<'d> {
     }
 
     #[inline]
-    fn carry_out(&mut self, request: &Request<'_>, session: &mut Session, out: &mut Out<'_>) {
+    fn carry_out(
+        &mut self,
+        request: &Request<'_>,
+        session: &mut Session,
+        out: &mut Out<'_>,
+    ) -> Option<Stall> {
         if let Some(timed) = self.meter.begin(request) {
             self.note_run(&timed, session);
         }
         let mark = out.mark();
+        let watched_away = self.watched_away(request, session);
         let mut performer = Performer {
             store: &self.shared.store,
             node: self.shared,
             random: self.random,
-            sink: &mut self.effects,
+            custody: &mut self.custody,
+            guarded: self.clustered.is_some(),
+            ending: Ending::Free,
+            among: None,
             limits: self.limits,
             lookups: &mut self.lookups,
             now: self.now,
             hint: self.hint.take(),
         };
         let outcome = performer.perform(request, session, out);
+        let ending = performer.ending;
         if let Err(error) = &outcome {
             self.shared.statistics.count_error(error.code());
             write_error(error, out);
         }
+        if !watched_away.is_empty() && session.transaction.watched_away.is_empty() {
+            self.end_watches_away(&watched_away);
+        }
+        let reply_bytes = out.mark() - mark;
+        if let Some(clustered) = self.clustered {
+            let reply = out.since(mark);
+            match self.conclude(clustered, ending, (request, session), reply) {
+                None => {}
+                Some(Conclusion::Kept) => out.rewind(mark),
+                Some(Conclusion::NotYet) => {
+                    out.rewind(mark);
+                    return Some(Stall::Place);
+                }
+            }
+        }
         self.last_command = Some(request.id);
         self.session_changed |= matches!(request.spec.run, Run::Session(_) | Run::Exec);
-        match self.meter.end(request, out.mark() - mark, outcome.is_err()) {
+        match self.meter.end(request, reply_bytes, outcome.is_err()) {
             None => {}
             Some(timed @ Timed { run: Some(_), .. }) => self.note_run(&timed, session),
             Some(Timed { took_ns, run: None }) => {
@@ -170,6 +278,18 @@ impl<'d> Dispatch<'d> {
                     self.note_slow(request, session, took_ns);
                 }
             }
+        }
+        None
+    }
+
+    /// The keys that other nodes watch, before a command that may forget them.
+    #[inline]
+    fn watched_away(&self, request: &Request<'_>, session: &Session) -> Vec<WatchedAway> {
+        match request.spec.run {
+            Run::Session(_) | Run::Exec if self.clustered.is_some() => {
+                session.transaction.watched_away.clone()
+            }
+            _ => Vec::new(),
         }
     }
 
@@ -263,6 +383,10 @@ impl<'d> Dispatch<'d> {
         let entry = slow_entry(words, took_ns, self.now, self.card.address.to_string(), &session.name);
         self.shared.statistics.note_slow(entry, self.shared.tunables.slow_entries_max());
     }
+}
+
+const fn words_of<'r>(request: &Request<'r>) -> (&'r [u8], &'r [ArgRange]) {
+    (request.frame, request.words)
 }
 
 /// Takes back the reply of a client that wants none, and moves on what it wants.

@@ -1,18 +1,20 @@
 //! INFO: a section is a function that writes its lines. Fields have the names that Redis clients and dashboards read; what
 //! only Larder has stands in a section of its own.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::Ordering;
 
-use larder_proto::time::Millis;
+use larder_proto::topology::{CopyState, MemberState, NodeId, Row};
 
 use super::node::Shared;
 use super::statistics::Totals;
+use crate::commands::cluster::{ClusterView, Endpoint};
 use crate::commands::version::{LARDER_VERSION, REDIS_VERSION};
 use crate::store::Database;
 
 /// Writes one section.
-type Section = fn(&Shared, Millis, &mut String);
+type Section = fn(&Shared, Endpoint, &mut String);
 
 /// Name, whether it is shown without asking, and what writes it.
 const SECTIONS: [(&str, bool, Section); 14] = [
@@ -33,7 +35,7 @@ const SECTIONS: [(&str, bool, Section); 14] = [
 ];
 
 /// The sections of these names in lower case; `all`, `everything` and `default` name several. None names the default ones.
-pub(super) fn write(shared: &Shared, names: &[String], now: Millis) -> String {
+pub(super) fn write(shared: &Shared, names: &[String], endpoint: Endpoint) -> String {
     let mut text = String::new();
     let by_default = names.is_empty() || names.iter().any(|name| name == "default");
     let every = names.iter().any(|name| name == "all" || name == "everything");
@@ -44,7 +46,7 @@ pub(super) fn write(shared: &Shared, names: &[String], now: Millis) -> String {
                 text.push_str("\r\n");
             }
             line(&mut text, format_args!("# {name}"));
-            write(shared, now, &mut text);
+            write(shared, endpoint, &mut text);
         }
     }
     text
@@ -77,30 +79,33 @@ fn line(text: &mut String, content: std::fmt::Arguments<'_>) {
     text.push_str("\r\n");
 }
 
-fn server(shared: &Shared, _now: Millis, text: &mut String) {
+fn server(shared: &Shared, endpoint: Endpoint, text: &mut String) {
     let facts = &shared.facts;
     let uptime = shared.uptime_ms() / 1_000;
     line(text, format_args!("redis_version:{REDIS_VERSION}"));
     line(text, format_args!("larder_version:{LARDER_VERSION}"));
-    line(text, format_args!("redis_mode:standalone"));
+    line(
+        text,
+        format_args!("redis_mode:{}", if endpoint == Endpoint::Cluster { "cluster" } else { "standalone" }),
+    );
     line(text, format_args!("os:{} {}", std::env::consts::OS, std::env::consts::ARCH));
     line(text, format_args!("arch_bits:{}", usize::BITS));
     line(text, format_args!("process_id:{}", std::process::id()));
     line(text, format_args!("run_id:{}", facts.run_id));
-    line(text, format_args!("tcp_port:{}", facts.address.port()));
+    line(text, format_args!("tcp_port:{}", facts.address.port() + port_offset(endpoint)));
     line(text, format_args!("server_time_usec:{}", shared.clock.now().0 * 1_000));
     line(text, format_args!("uptime_in_seconds:{uptime}"));
     line(text, format_args!("uptime_in_days:{}", uptime / 86_400));
     line(text, format_args!("io_threads_active:{}", usize::from(facts.threads > 1)));
 }
 
-fn clients(shared: &Shared, _now: Millis, text: &mut String) {
+fn clients(shared: &Shared, _: Endpoint, text: &mut String) {
     line(text, format_args!("connected_clients:{}", shared.registry.len()));
     line(text, format_args!("maxclients:{}", shared.tunables.clients_max.load(Ordering::Relaxed)));
     line(text, format_args!("blocked_clients:0"));
 }
 
-fn memory(shared: &Shared, _now: Millis, text: &mut String) {
+fn memory(shared: &Shared, _: Endpoint, text: &mut String) {
     let used = shared.store.memory().snapshot();
     let total = used.used;
     let resident = resident_bytes();
@@ -122,13 +127,13 @@ fn memory(shared: &Shared, _now: Millis, text: &mut String) {
     line(text, format_args!("mem_fragmentation_ratio:{:.2}", resident as f64 / total.max(1) as f64));
 }
 
-fn persistence(_shared: &Shared, _now: Millis, text: &mut String) {
+fn persistence(_shared: &Shared, _: Endpoint, text: &mut String) {
     for field in ["loading", "rdb_changes_since_last_save", "rdb_bgsave_in_progress", "aof_enabled"] {
         line(text, format_args!("{field}:0"));
     }
 }
 
-fn stats(shared: &Shared, _now: Millis, text: &mut String) {
+fn stats(shared: &Shared, _: Endpoint, text: &mut String) {
     let Totals { commands, hits, misses, input_bytes, output_bytes, .. } = shared.statistics.totals();
     let used = shared.store.memory().snapshot();
     let registry = &shared.registry;
@@ -150,18 +155,46 @@ fn stats(shared: &Shared, _now: Millis, text: &mut String) {
     }
 }
 
-fn replication(_shared: &Shared, _now: Millis, text: &mut String) {
+/// The nodes that hold copies of what this one owns, as Redis shows replicas of a primary.
+fn replication(shared: &Shared, endpoint: Endpoint, text: &mut String) {
     line(text, format_args!("role:master"));
-    line(text, format_args!("connected_slaves:0"));
+    let view = shared.membership.view();
+    let holders = view.as_ref().map(holders).unwrap_or_default();
+    line(text, format_args!("connected_slaves:{}", holders.len()));
+    for (number, (node, filling)) in holders.iter().enumerate() {
+        let member = view.as_ref().and_then(|view| view.topology.members.get(node));
+        let Some(member) = member else { continue };
+        let (host, port) = (&member.host, member.port + port_offset(endpoint));
+        let state = if *filling { "send_bulk" } else { "online" };
+        line(text, format_args!("slave{number}:ip={host},port={port},state={state},offset=0,lag=0"));
+    }
+    line(text, format_args!("master_failover_state:no-failover"));
+    line(text, format_args!("master_replid:{}", shared.facts.run_id));
+    line(text, format_args!("master_repl_offset:0"));
 }
 
-fn cpu(_shared: &Shared, _now: Millis, text: &mut String) {
+/// Each node that holds copies of what this one owns, and whether one of them is still being filled.
+fn holders(view: &ClusterView) -> BTreeMap<NodeId, bool> {
+    let mut holders = BTreeMap::new();
+    let owned = view.topology.rows.iter().filter(|row| row.owner == Some(view.own));
+    for copy in owned.flat_map(|row| &row.copies) {
+        *holders.entry(copy.node).or_default() |= copy.state == CopyState::Filling;
+    }
+    holders
+}
+
+/// The cluster endpoint is the next port.
+fn port_offset(endpoint: Endpoint) -> u16 {
+    u16::from(endpoint == Endpoint::Cluster)
+}
+
+fn cpu(_shared: &Shared, _: Endpoint, text: &mut String) {
     let (user, system) = cpu_seconds();
     line(text, format_args!("used_cpu_sys:{system:.6}"));
     line(text, format_args!("used_cpu_user:{user:.6}"));
 }
 
-fn commandstats(shared: &Shared, _now: Millis, text: &mut String) {
+fn commandstats(shared: &Shared, _: Endpoint, text: &mut String) {
     for row in shared.commands.rows() {
         let totals = shared.statistics.command(row.id);
         if totals.calls + totals.rejected == 0 {
@@ -181,13 +214,13 @@ fn commandstats(shared: &Shared, _now: Millis, text: &mut String) {
     }
 }
 
-fn errorstats(shared: &Shared, _now: Millis, text: &mut String) {
+fn errorstats(shared: &Shared, _: Endpoint, text: &mut String) {
     for (word, count) in shared.statistics.errors() {
         line(text, format_args!("errorstat_{word}:count={count}"));
     }
 }
 
-fn latencystats(shared: &Shared, _now: Millis, text: &mut String) {
+fn latencystats(shared: &Shared, _: Endpoint, text: &mut String) {
     for row in shared.commands.rows() {
         let histogram = shared.statistics.histogram(row.id);
         if histogram.calls == 0 {
@@ -206,11 +239,11 @@ fn latencystats(shared: &Shared, _now: Millis, text: &mut String) {
     }
 }
 
-fn cluster(_shared: &Shared, _now: Millis, text: &mut String) {
-    line(text, format_args!("cluster_enabled:0"));
+fn cluster(_shared: &Shared, endpoint: Endpoint, text: &mut String) {
+    line(text, format_args!("cluster_enabled:{}", u8::from(endpoint == Endpoint::Cluster)));
 }
 
-fn keyspace(shared: &Shared, _now: Millis, text: &mut String) {
+fn keyspace(shared: &Shared, _: Endpoint, text: &mut String) {
     for database in Database::all() {
         let size = shared.store.size(database);
         if size.keys > 0 {
@@ -220,10 +253,11 @@ fn keyspace(shared: &Shared, _now: Millis, text: &mut String) {
     }
 }
 
-fn larder(shared: &Shared, _now: Millis, text: &mut String) {
+fn larder(shared: &Shared, _: Endpoint, text: &mut String) {
     let used = shared.store.memory().snapshot();
     line(text, format_args!("region:{}", shared.facts.region));
     line(text, format_args!("service:{}", shared.facts.service));
+    membership(shared, text);
     line(text, format_args!("threads:{}", shared.facts.threads));
     line(text, format_args!("eviction:{}", shared.store.eviction().name()));
     line(text, format_args!("bytes_live:{}", used.items + used.collections));
@@ -248,6 +282,33 @@ fn larder(shared: &Shared, _now: Millis, text: &mut String) {
         }
     }
     line(text, format_args!("turn_longest_us:{}", turns.longest_us));
+}
+
+/// What this node is in its cluster.
+fn membership(shared: &Shared, text: &mut String) {
+    let Some(view) = shared.membership.view() else {
+        line(text, format_args!("lease:none"));
+        return;
+    };
+    let (topology, own) = (&view.topology, view.own);
+    let up = topology.members.values().filter(|member| member.state == MemberState::Up).count();
+    let rows = || topology.rows.iter();
+    let copies = |state| {
+        let is_so = move |row: &&Row| row.copy(own).is_some_and(|copy| copy.state == state);
+        rows().filter(is_so).count()
+    };
+    line(text, format_args!("cluster:{:032x}", topology.cluster.0));
+    line(text, format_args!("node:{}", own.0));
+    line(text, format_args!("epoch:{}", topology.epoch.0));
+    line(text, format_args!("lease:{}", if view.serving { "held" } else { "none" }));
+    line(text, format_args!("members:{}", topology.members.len()));
+    line(text, format_args!("members_up:{up}"));
+    line(text, format_args!("replicas:{}", topology.replicas));
+    line(text, format_args!("partitions_owned:{}", rows().filter(|row| row.owner == Some(own)).count()));
+    line(text, format_args!("partitions_copied:{}", copies(CopyState::InSync)));
+    line(text, format_args!("partitions_filling:{}", copies(CopyState::Filling)));
+    line(text, format_args!("partitions_unowned:{}", rows().filter(|row| row.owner.is_none()).count()));
+    line(text, format_args!("partitions_lost:{}", topology.lost));
 }
 
 fn human(bytes: usize) -> String {

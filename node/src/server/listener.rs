@@ -11,11 +11,14 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use super::clients::Card;
 use super::node::Shared;
 use super::worker::{Dealt, Handoff};
+use crate::commands::cluster::Endpoint;
 
 /// Accepts connections.
 pub struct Listener {
     /// The listening socket.
     pub socket: TcpListener,
+    /// What clients that come through it are shown.
+    pub endpoint: Endpoint,
     /// The workers.
     pub workers: Vec<Handoff>,
     /// The node.
@@ -59,21 +62,21 @@ impl Listener {
         let Ok(stream) = prepared else { return };
         let now = self.shared.clock.now();
         match self.shared.registry.admit((address, local), now, max) {
-            Some(card) => self.hand_over((stream, card)),
+            Some(card) => self.hand_over(stream, card),
             None => refuse(stream, b"-ERR max number of clients reached\r\n"),
         }
     }
 
-    fn hand_over(&self, dealt: Dealt) {
+    fn hand_over(&self, stream: std::net::TcpStream, card: Arc<Card>) {
         let Some(worker) =
             self.workers.iter().min_by_key(|worker| worker.connections.load(Ordering::Relaxed))
         else {
             return;
         };
         worker.connections.fetch_add(1, Ordering::Relaxed);
-        if let Err(error) = worker.sender.try_send(dealt) {
+        if let Err(error) = worker.sender.try_send(Dealt::Client(stream, card, self.endpoint)) {
             worker.connections.fetch_sub(1, Ordering::Relaxed);
-            let (stream, card): (_, Arc<Card>) = error.into_inner();
+            let Dealt::Client(stream, card, _) = error.into_inner() else { return };
             self.shared.registry.remove(card.id);
             refuse(stream, b"-ERR too many connections at once, try again\r\n");
         }

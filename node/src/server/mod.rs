@@ -2,28 +2,50 @@
 
 mod admission;
 mod batch;
+mod calls;
 mod clients;
+#[cfg(test)]
+mod cluster_tests;
+mod clustered;
 mod connection;
+mod custody;
 mod dispatch;
+mod hands;
+mod host;
 mod info;
 mod listener;
+mod membership;
+mod merge;
+mod messages;
 mod meter;
 mod node;
+mod numbers;
 mod password;
 mod pause;
+mod peers;
+mod pending;
+mod placing;
 mod post;
+mod region;
+#[cfg(test)]
+mod replicated_tests;
+mod routing;
+mod split;
 mod stalls;
 mod statistics;
 mod sweeper;
+mod transactions;
 mod tunables;
 mod worker;
 
 pub use clients::Registry;
 pub use listener::{Listener, bind};
+pub use membership::{Fill, Leave, Leaving, Live, Membership, OneNode};
 pub use node::{Facts, Shared, SharedParts};
 pub use password::Password;
+pub use region::{Place, Region, ReplicatedRegion, Settled};
 pub use stalls::TurnTotals;
 pub use statistics::{CommandTotals, NodeStatistics, Totals};
 pub use sweeper::sweep_forever;
 pub use tunables::Tunables;
-pub use worker::{Handoff, Worker, WorkerHandle};
+pub use worker::{Handoff, LocalWorker, Worker, WorkerHandle};

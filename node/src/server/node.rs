@@ -8,12 +8,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::clients::Registry;
 use super::info;
+use super::membership::Membership;
 use super::password::Password;
 use super::pause::Pause;
+use super::region::Region;
 use super::stalls::Turns;
 use super::statistics::NodeStatistics;
 use super::tunables::Tunables;
 use crate::clock::Clock;
+use crate::commands::cluster::{ClusterView, Endpoint, LinkInfo};
 use crate::commands::ports::{ClientInfo, Clients, Histogram, Node, Paused, Settings, SlowEntry, Statistics};
 use crate::commands::session::Session;
 use crate::commands::table::{CommandId, Commands};
@@ -52,10 +55,14 @@ pub struct SharedParts {
     pub password: Password,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// The cluster that it belongs to.
+    pub membership: Arc<dyn Membership>,
     /// What the node is.
     pub facts: Facts,
     /// Set when the node stops.
     pub stop: CancellationToken,
+    /// The cluster, if the node is not alone.
+    pub region: Option<Arc<dyn Region>>,
 }
 
 /// What all workers share. Nothing here is locked across an await, nor longer than it takes to copy a few fields.
@@ -69,7 +76,9 @@ pub struct Shared {
     pub(super) password: Password,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) facts: Facts,
+    pub(super) membership: Arc<dyn Membership>,
     pub(super) stop: CancellationToken,
+    pub(super) region: Option<Arc<dyn Region>>,
     settings: Box<dyn Settings + Send + Sync>,
 }
 
@@ -87,7 +96,9 @@ impl Shared {
             password: parts.password,
             clock: parts.clock,
             facts: parts.facts,
+            membership: parts.membership,
             stop: parts.stop,
+            region: parts.region,
             settings: parts.settings,
         }
     }
@@ -96,6 +107,12 @@ impl Shared {
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The cluster that the node belongs to.
+    #[must_use]
+    pub fn membership(&self) -> &dyn Membership {
+        &*self.membership
     }
 
     /// The counters.
@@ -114,6 +131,13 @@ impl Shared {
     #[must_use]
     pub const fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// Whether the node is one of several.
+    #[must_use]
+    #[inline]
+    pub const fn is_clustered(&self) -> bool {
+        self.region.is_some()
     }
 
     /// Set when the node stops.
@@ -157,8 +181,16 @@ impl Node for Shared {
         self.password.allows(user, password)
     }
 
-    fn info(&self, sections: &[String], now: Millis) -> String {
-        info::write(self, sections, now)
+    fn info(&self, sections: &[String], endpoint: Endpoint) -> String {
+        info::write(self, sections, endpoint)
+    }
+
+    fn cluster(&self) -> Option<ClusterView> {
+        self.membership.view()
+    }
+
+    fn links(&self) -> Vec<LinkInfo> {
+        self.membership.links()
     }
 
     fn memory_facts(&self) -> Vec<(&'static str, u64)> {

@@ -154,6 +154,7 @@ mod tests {
                 set: SetLimits { integers_max: 512, entries_max: 128, value_bytes_max: 64 },
                 sorted_set: SortedSetLimits { entries_max: 128, member_bytes_max: 64 },
             },
+            hash_seed: None,
         })
         .unwrap();
         for key in (0..KEYS).map(|number| format!("{{t}}{number}")) {

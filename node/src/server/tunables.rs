@@ -1,6 +1,9 @@
 //! Settings that may change while the node runs, as the server reads them: one load each, no lock.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use crate::limits::RETRY_MS;
 
 /// Written by CONFIG SET through `app`; read by every worker.
 #[derive(Debug, Default)]
@@ -21,9 +24,20 @@ pub struct Tunables {
     pub slow_us_min: AtomicI64,
     /// Entries of the slow log.
     pub slow_entries_max: AtomicUsize,
+    /// Milliseconds that a request waits for a node that serves its keys; 0 for the default.
+    pub retry_ms_max: AtomicU64,
+    /// Connections get their replies before the copies have the change, unless they ask otherwise.
+    pub hasty: AtomicBool,
 }
 
 impl Tunables {
+    pub(super) fn retry_time(&self) -> Duration {
+        match self.retry_ms_max.load(Ordering::Relaxed) {
+            0 => Duration::from_millis(RETRY_MS),
+            milliseconds => Duration::from_millis(milliseconds),
+        }
+    }
+
     pub(super) fn value_bytes_max(&self) -> usize {
         self.value_bytes_max.load(Ordering::Relaxed)
     }

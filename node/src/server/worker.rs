@@ -6,6 +6,8 @@
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,11 +23,16 @@ use tokio_util::task::TaskTracker;
 
 use super::batch::Reader;
 use super::clients::Card;
+use super::clustered::{self, Clustered};
 use super::connection::Connection;
+use super::host;
 use super::node::Shared;
 use super::post::Post;
 use super::statistics::WorkerStatistics;
+use crate::commands::cluster::Endpoint;
 use crate::limits::{HANDOFF_MAX, READ_BYTES, REPLY_BYTES_SOFT_MAX};
+use crate::link::Link;
+use crate::net::Stream;
 
 /// What a worker is made of.
 pub struct Worker {
@@ -51,6 +58,8 @@ pub(super) struct WorkerState {
     /// Set when the node stops, before the connections are woken.
     pub(super) stopping: Cell<bool>,
     pub(super) connections: Arc<AtomicUsize>,
+    /// Where the node is one of several.
+    pub(super) clustered: Option<Clustered>,
 }
 
 impl WorkerState {
@@ -61,7 +70,70 @@ impl WorkerState {
 }
 
 /// A connection on its way to a worker.
-pub(super) type Dealt = (std::net::TcpStream, Arc<Card>);
+pub(super) enum Dealt {
+    /// A client's, and the door it came through.
+    Client(std::net::TcpStream, Arc<Card>, Endpoint),
+    /// Another node's, for requests that it forwards.
+    Node(Link),
+}
+
+/// A worker without a thread of its own, for who has one already: all its tasks run in the `LocalSet` or the local runtime
+/// of the caller.
+#[derive(Clone)]
+pub struct LocalWorker {
+    state: Rc<WorkerState>,
+    number: usize,
+}
+
+impl LocalWorker {
+    /// Sends the replies of each turn, and looks at what waits for the cluster; for as long as it is polled. Nothing works
+    /// without it.
+    pub async fn run(&self) {
+        let carrier = carry(Rc::clone(&self.state));
+        let watcher = clustered::watch(Rc::clone(&self.state), self.number);
+        let (mut carrier, mut watcher) = (pin!(carrier), pin!(watcher));
+        poll_fn(|cx| {
+            let _ = (watcher.as_mut().poll(cx), carrier.as_mut().poll(cx));
+            Poll::<()>::Pending
+        })
+        .await;
+    }
+
+    /// Serves a client until either side ends the connection. `false` if there are too many clients.
+    pub async fn serve(&self, stream: Stream, addresses: (SocketAddr, SocketAddr), door: Endpoint) -> bool {
+        let shared = &self.state.shared;
+        let most = shared.tunables.clients_max.load(Ordering::Relaxed);
+        let Some(card) = shared.registry.admit(addresses, shared.clock.now(), most) else { return false };
+        self.state.connections.fetch_add(1, Ordering::Relaxed);
+        Connection::new(stream, (card, door), Rc::clone(&self.state)).serve().await;
+        true
+    }
+
+    /// Serves what another node forwards, until the link ends.
+    pub async fn serve_node(&self, link: Link) {
+        host::serve(Rc::clone(&self.state), link).await;
+    }
+
+    /// Tells the connections that the node stops: they answer what has come, and end.
+    pub fn stop(&self) {
+        self.state.stopping.set(true);
+        self.state.shared.registry.wake_all();
+    }
+}
+
+impl Handoff {
+    /// Connections that the worker serves.
+    #[must_use]
+    pub fn load(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// Deals a link from another node to the worker; whether it took it. It is broken off otherwise.
+    #[must_use]
+    pub fn deal_link(&self, link: Link) -> bool {
+        self.sender.try_send(Dealt::Node(link)).is_ok()
+    }
+}
 
 /// Deals connections to a worker.
 #[derive(Clone, Debug)]
@@ -93,9 +165,10 @@ impl Worker {
         let (tell, told) = std::sync::mpsc::sync_channel(1);
         let thread = thread::Builder::new().name(name).spawn(move || match runtime() {
             Ok(runtime) => {
+                let number = self.number;
                 let state = Rc::new(self.state(connections));
                 if tell.send(Ok(())).is_ok() {
-                    runtime.block_on(work(state, receiver));
+                    runtime.block_on(work(state, number, receiver));
                 }
             }
             Err(error) => drop(tell.send(Err(error))),
@@ -104,13 +177,24 @@ impl Worker {
         Ok(WorkerHandle { handoff, thread })
     }
 
+    /// The worker without its thread.
+    #[must_use]
+    pub fn local(self) -> LocalWorker {
+        let number = self.number;
+        LocalWorker { state: Rc::new(self.state(Arc::default())), number }
+    }
+
     fn state(self, connections: Arc<AtomicUsize>) -> WorkerState {
         let statistics = self.shared.statistics.worker(self.number);
         self.shared.store.memory().count_buffers((READ_BYTES + REPLY_BYTES_SOFT_MAX) as i64);
+        let mut random = Rng::with_seed(self.seed);
+        let clustered = self.shared.region.as_ref();
+        let clustered = clustered.map(|region| Clustered::new(Arc::clone(region), random.u64(..)));
         WorkerState {
             shared: self.shared,
             statistics,
-            random: RefCell::new(Rng::with_seed(self.seed)),
+            random: RefCell::new(random),
+            clustered,
             scratch: RefCell::new(vec![0; READ_BYTES].into_boxed_slice()),
             post: RefCell::default(),
             reader: Cell::default(),
@@ -127,10 +211,12 @@ fn runtime() -> io::Result<LocalRuntime> {
 }
 
 /// Serves connections until the node has stopped.
-async fn work(state: Rc<WorkerState>, receiver: mpsc::Receiver<Dealt>) {
+async fn work(state: Rc<WorkerState>, number: usize, receiver: mpsc::Receiver<Dealt>) {
     let carrier = spawn_local(carry(Rc::clone(&state)));
+    let watcher = spawn_local(clustered::watch(Rc::clone(&state), number));
     take_up(Rc::clone(&state), receiver).await;
     carrier.abort();
+    watcher.abort();
     state.deliver();
 }
 
@@ -150,25 +236,44 @@ async fn take_up(state: Rc<WorkerState>, mut receiver: mpsc::Receiver<Dealt>) {
     let stop = state.shared.stop.clone();
     loop {
         let dealt = tokio::select! {
+            biased;
             dealt = receiver.recv() => dealt,
             () = stop.cancelled() => None,
         };
-        let Some((stream, card)) = dealt else { break };
-        match TcpStream::from_std(stream) {
-            Ok(stream) => {
-                tasks.spawn_local(Connection::new(stream, card, Rc::clone(&state)).serve());
+        match dealt {
+            None => break,
+            Some(Dealt::Client(stream, card, endpoint)) => {
+                take_client(&state, &tasks, stream, (card, endpoint))
             }
-            Err(error) => {
-                tracing::warn!(%error, "cannot take up a connection");
-                state.shared.registry.remove(card.id);
-                state.connections.fetch_sub(1, Ordering::Relaxed);
-            }
+            Some(Dealt::Node(link)) => match link.at_home() {
+                Ok(link) => drop(spawn_local(host::serve(Rc::clone(&state), link))),
+                Err(error) => tracing::warn!(%error, "cannot take up a link from another node"),
+            },
         }
     }
     state.stopping.set(true);
     state.shared.registry.wake_all();
     tasks.close();
     tasks.wait().await;
+}
+
+fn take_client(
+    state: &Rc<WorkerState>,
+    tasks: &TaskTracker,
+    stream: std::net::TcpStream,
+    (card, endpoint): (Arc<Card>, Endpoint),
+) {
+    match TcpStream::from_std(stream) {
+        Ok(stream) => {
+            let stream = Stream::Tcp(stream);
+            tasks.spawn_local(Connection::new(stream, (card, endpoint), Rc::clone(state)).serve());
+        }
+        Err(error) => {
+            tracing::warn!(%error, "cannot take up a connection");
+            state.shared.registry.remove(card.id);
+            state.connections.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
 }
 
 /// Tasks that run before the sockets are looked at again, though others are ready: as many as an echo server would take

@@ -3,8 +3,9 @@
 //! Each node evicts and expires for itself, so a copy may lack a key that its owner has. An effect that creates a key
 //! therefore replaces whatever the copy holds, and a relative effect on a key that the copy lacks is dropped.
 
-use larder_proto::effect::{Effect, Namespace, Side};
+use larder_proto::effect::{Effect, Side};
 
+use super::databases::Database;
 use super::keyspace::WrongType;
 use super::value::{Collection, Hash, List, Set, SortedSet};
 use super::view::ValueRef;
@@ -62,11 +63,12 @@ impl Writer<'_, '_> {
             }
             Effect::Flush => self.flush(self.database()),
             Effect::Swap { with } => self.apply_swap(with),
+            Effect::Clear { order } => self.clear(order),
         }
     }
 
-    fn apply_swap(&mut self, with: Namespace) {
-        if let Some(other) = self.store.common.databases.database(with) {
+    fn apply_swap(&mut self, with: u8) {
+        if let Some(other) = Database::new(with.into()) {
             self.swap(self.database(), other);
         }
     }

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 
+use larder_proto::slot::Partition;
 use larder_proto::time::{Deadline, Millis};
 
 use super::arena::PAGE_BYTES;
@@ -241,7 +242,7 @@ impl Shard {
             } else if self.discard_if_gone(common, &layout, at, now) {
                 gone = true;
             } else if may_leave {
-                let hash = common.hash(layout.namespace, layout.key(self.region.bytes()));
+                let hash = common.hash(layout.namespace.place(), layout.key(self.region.bytes()));
                 self.homes.prefetch(Tag::of_hash(hash));
                 candidates.push(Candidate { at: at as u32, hash, ..Candidate::default() });
                 // Their lines of the table arrive from memory several at a time, while more items are read.
@@ -327,9 +328,10 @@ impl Shard {
     }
 
     fn remove_at(&mut self, common: &Common, layout: &Layout, at: u32) {
-        let tag = common.tag(layout.namespace, layout.key(self.region.bytes()));
+        let key = layout.key(self.region.bytes());
+        let (tag, partition) = (common.tag(layout.namespace, key), Partition::of(key));
         if let Some(place) = self.table.find(tag, |other| other == at) {
-            self.discard(common, &Found { place, layout: *layout });
+            self.discard(common, &Found { partition, place, layout: *layout });
         }
     }
 
@@ -342,7 +344,7 @@ impl Shard {
         now: Millis,
     ) -> bool {
         let expired = layout.deadline.passed(now);
-        let flushed = common.databases.database(layout.namespace).is_none();
+        let flushed = self.is_flushed(layout);
         if !expired && !flushed {
             return false;
         }

@@ -1,15 +1,19 @@
 //! What all shards share: the databases, the account of memory, the ranking of items, the hasher.
 
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 
-use foldhash::quality::RandomState;
-use larder_proto::effect::Namespace;
+use fastrand::Rng;
+use foldhash::SharedSeed;
+use foldhash::quality::FoldHasher;
+use larder_proto::effect::Order;
+use larder_proto::slot::{PARTITIONS, Partition};
 use larder_proto::time::{Deadline, Millis};
 
-use super::databases::Databases;
+use super::databases::{DATABASES, Database, Databases};
 use super::eviction::EvictionChoice;
 use super::memory::{Memory, Part};
+use super::parts::Namespace;
 use super::ranking::{Evicted, Ranking};
 use super::table::Tag;
 use super::value::Value;
@@ -18,19 +22,23 @@ use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
 /// Shared by all shards; all of it changes under a shared reference.
 #[derive(Debug)]
 pub(super) struct Common {
-    hasher: RandomState,
+    seed: SharedSeed,
+    /// With which a key is hashed, by what its database lies as.
+    place_seeds: [u64; DATABASES],
+    /// What the databases of each partition lie as, for those who do not hold it. Written under its lock.
+    orders: Box<[AtomicU64]>,
     pub(super) databases: Databases,
     pub(super) memory: Memory,
     pub(super) ranking: Ranking,
     pub(super) eviction: EvictionChoice,
-    /// Counts flushes: what a flush left behind is looked for once after each.
-    flushes: AtomicU64,
     /// Large collections that were removed and are dropped piece by piece in the background. They still count as memory
     /// in use, so they are as many as fit the limit.
     pub(super) removed: Mutex<Vec<Value>>,
     pub(super) lag: Lag,
     /// Nothing was evicted yet, so what is remembered of evicted keys takes no memory.
     ghosts: AtomicBool,
+    /// Other nodes hold copies of what is here.
+    copied: AtomicBool,
 }
 
 /// How late keys past their deadline were reclaimed.
@@ -61,41 +69,72 @@ pub struct ExpiryLag {
 pub(super) struct Lookup<'a> {
     pub(super) tag: Tag,
     pub(super) hash: u64,
+    pub(super) partition: Partition,
     pub(super) namespace: Namespace,
     pub(super) key: &'a [u8],
 }
 
 impl Common {
+    /// Keys are hashed with this seed, or with a random one.
+    ///
     /// # Errors
     /// The kernel does not give the addresses.
-    pub(super) fn new(memory_bytes_max: usize, eviction: EvictionChoice) -> io::Result<Self> {
+    pub(super) fn new(
+        memory_bytes_max: usize,
+        eviction: EvictionChoice,
+        hash_seed: Option<u64>,
+    ) -> io::Result<Self> {
+        let hash_seed = hash_seed.unwrap_or_else(|| RandomState::new().hash_one(()));
+        let mut seeds = Rng::with_seed(hash_seed);
         Ok(Self {
-            hasher: RandomState::default(),
-            databases: Databases::new(),
+            seed: SharedSeed::from_u64(seeds.u64(..)),
+            place_seeds: std::array::from_fn(|_| seeds.u64(..)),
+            orders: (0..PARTITIONS).map(|_| AtomicU64::new(Order::FIRST.number())).collect(),
+            databases: Databases::default(),
             memory: Memory::new(memory_bytes_max),
             ranking: Ranking::new(memory_bytes_max)?,
             eviction,
-            flushes: AtomicU64::new(0),
             removed: Mutex::default(),
             lag: Lag::default(),
             ghosts: AtomicBool::new(true),
+            copied: AtomicBool::new(false),
         })
     }
 
-    #[inline]
-    pub(super) fn lookup<'a>(&self, namespace: Namespace, key: &'a [u8]) -> Lookup<'a> {
-        let hash = self.hash(namespace, key);
-        Lookup { tag: Tag::of_hash(hash), hash, namespace, key }
+    /// Whether other nodes hold copies of what is here.
+    pub(super) fn is_copied(&self) -> bool {
+        self.copied.load(Ordering::Relaxed)
     }
 
+    /// Other nodes hold copies from here on.
+    pub(super) fn set_copied(&self) {
+        self.copied.store(true, Ordering::Relaxed);
+    }
+
+    /// The hash of a key in a database that lies as this: the same on all nodes that have the same seed.
     #[inline]
-    pub(super) fn hash(&self, namespace: Namespace, key: &[u8]) -> u64 {
-        self.hasher.hash_one((namespace, key))
+    pub(super) fn hash(&self, place: u8, key: &[u8]) -> u64 {
+        let mut hasher = FoldHasher::with_seed(self.place_seeds[usize::from(place)], &self.seed);
+        hasher.write(key);
+        hasher.finish()
     }
 
     #[inline]
     pub(super) fn tag(&self, namespace: Namespace, key: &[u8]) -> Tag {
-        Tag::of_hash(self.hash(namespace, key))
+        Tag::of_hash(self.hash(namespace.place(), key))
+    }
+
+    /// What a database of a partition lies as, which may change at any moment.
+    #[inline]
+    pub(super) fn place(&self, partition: Partition, database: Database) -> u8 {
+        // Whoever locks the partition afterwards compares: a stale answer costs time only.
+        let order = self.orders[partition.index()].load(Ordering::Relaxed);
+        Order::place_in(order, database.byte())
+    }
+
+    /// Notes what the databases of a partition lie as, whose lock is held.
+    pub(super) fn note_order(&self, partition: Partition, order: Order) {
+        self.orders[partition.index()].store(order.number(), Ordering::Relaxed);
     }
 
     /// Notes what was evicted.
@@ -123,15 +162,6 @@ impl Common {
                 self.removed.lock().push(value);
             }
         }
-    }
-
-    /// How many flushes there were.
-    pub(super) fn flushes(&self) -> u64 {
-        self.flushes.load(Ordering::Acquire)
-    }
-
-    pub(super) fn count_flush(&self) {
-        self.flushes.fetch_add(1, Ordering::AcqRel);
     }
 }
 

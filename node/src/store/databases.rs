@@ -1,8 +1,9 @@
-//! The numbered databases of a service (SELECT), each a namespace of its own, and how many keys each holds.
+//! The numbered databases of a service (SELECT), and how many keys each holds in this node. What they are in each
+//! partition is the partition's.
 
-use larder_proto::effect::Namespace;
+use std::ops::AddAssign;
 
-use crate::sync::{AtomicI64, AtomicU32, Ordering};
+use crate::sync::{AtomicI64, Ordering};
 
 /// Databases of a service.
 pub const DATABASES: usize = 16;
@@ -24,6 +25,12 @@ impl Database {
         self.0 as usize
     }
 
+    /// The number, as effects have it.
+    #[must_use]
+    pub const fn byte(self) -> u8 {
+        self.0
+    }
+
     /// All databases, ascending.
     pub fn all() -> impl Iterator<Item = Self> {
         (0..DATABASES as u8).map(Self)
@@ -39,87 +46,38 @@ pub struct DatabaseSize {
     pub deadlines: usize,
 }
 
-/// Which namespace each database is at present. Written only while every partition is locked (flush, swap), so that
-/// whoever holds a partition can rely on what it reads; the counters are written under the lock of the key's partition.
-#[derive(Debug)]
-pub(super) struct Databases {
-    rows: [Row; DATABASES],
-    next_namespace: AtomicU32,
+impl AddAssign for DatabaseSize {
+    fn add_assign(&mut self, other: Self) {
+        self.keys += other.keys;
+        self.deadlines += other.deadlines;
+    }
 }
 
-#[derive(Debug)]
+/// How much each database holds in all partitions of this node: sums of what the partitions count, for those who ask
+/// without a lock. Written under the lock of the partition that changes.
+#[derive(Debug, Default)]
+pub(super) struct Databases([Row; DATABASES]);
+
+#[derive(Debug, Default)]
 struct Row {
-    namespace: AtomicU32,
     keys: AtomicI64,
     deadlines: AtomicI64,
 }
 
 impl Databases {
-    pub(super) fn new() -> Self {
-        let row = |number: usize| Row {
-            namespace: AtomicU32::new(number as u32),
-            keys: AtomicI64::new(0),
-            deadlines: AtomicI64::new(0),
-        };
-        Self { rows: std::array::from_fn(row), next_namespace: AtomicU32::new(DATABASES as u32) }
-    }
-
-    #[inline]
-    pub(super) fn namespace(&self, database: Database) -> Namespace {
-        Namespace(self.rows[database.number()].namespace.load(Ordering::Acquire))
-    }
-
-    /// The database that this namespace is, or `None` if it was flushed.
-    #[inline]
-    pub(super) fn database(&self, namespace: Namespace) -> Option<Database> {
-        // Until the first flush or swap every database is the namespace of its number.
-        let same = Database::new(namespace.0.into()).filter(|&same| self.namespace(same) == namespace);
-        same.or_else(|| self.database_among_all(namespace))
-    }
-
-    fn database_among_all(&self, namespace: Namespace) -> Option<Database> {
-        Database::all().find(|&database| self.namespace(database) == namespace)
-    }
-
     pub(super) fn size(&self, database: Database) -> DatabaseSize {
-        let row = &self.rows[database.number()];
+        let row = &self.0[database.number()];
         let count = |counter: &AtomicI64| usize::try_from(counter.load(Ordering::Relaxed)).unwrap_or(0);
         DatabaseSize { keys: count(&row.keys), deadlines: count(&row.deadlines) }
     }
 
     pub(super) fn count(&self, database: Database, keys: i64, deadlines: i64) {
-        let row = &self.rows[database.number()];
+        let row = &self.0[database.number()];
         if keys != 0 {
             row.keys.fetch_add(keys, Ordering::Relaxed);
         }
         if deadlines != 0 {
             row.deadlines.fetch_add(deadlines, Ordering::Relaxed);
-        }
-    }
-
-    /// Counts keys of a namespace, if it is a database's still.
-    pub(super) fn count_in(&self, namespace: Namespace, keys: i64, deadlines: i64) {
-        if let Some(database) = self.database(namespace) {
-            self.count(database, keys, deadlines);
-        }
-    }
-
-    /// Makes the database a new namespace, with which it is empty. Every partition is locked by the caller.
-    pub(super) fn flush(&self, database: Database) {
-        let row = &self.rows[database.number()];
-        row.namespace.store(self.next_namespace.fetch_add(1, Ordering::AcqRel), Ordering::Release);
-        row.keys.store(0, Ordering::Relaxed);
-        row.deadlines.store(0, Ordering::Relaxed);
-    }
-
-    /// Lets two databases change places. Every partition is locked by the caller.
-    pub(super) fn swap(&self, one: Database, other: Database) {
-        let (one, other) = (&self.rows[one.number()], &self.rows[other.number()]);
-        let namespace = one.namespace.swap(other.namespace.load(Ordering::Acquire), Ordering::AcqRel);
-        other.namespace.store(namespace, Ordering::Release);
-        for (left, right) in [(&one.keys, &other.keys), (&one.deadlines, &other.deadlines)] {
-            let count = left.swap(right.load(Ordering::Relaxed), Ordering::Relaxed);
-            right.store(count, Ordering::Relaxed);
         }
     }
 }

@@ -6,7 +6,6 @@ use std::io;
 use std::sync::Arc;
 
 use fastrand::Rng;
-use larder_proto::effect::Namespace;
 use larder_proto::slot::{PARTITIONS, Partition};
 use larder_proto::time::Millis;
 use smallvec::SmallVec;
@@ -19,6 +18,7 @@ use super::eviction::{Eviction, EvictionChoice};
 use super::held::Held;
 use super::keyspace::Keyspace;
 use super::memory::Memory;
+use super::parts::Part;
 use super::segment::SEGMENT_BYTES;
 use super::shard::Shard;
 use super::table::{Homes, Tag};
@@ -34,6 +34,9 @@ pub struct StoreSettings {
     pub eviction: Eviction,
     /// Until when collections stay compact.
     pub collection_limits: CollectionLimits,
+    /// With which keys are hashed, so that scans go in the same order on every node that has the same; `None`: one that
+    /// nobody knows.
+    pub hash_seed: Option<u64>,
 }
 
 /// All partitions of this node. Some neighbouring partitions are a shard: one lock, one region of memory, one table. A
@@ -53,8 +56,8 @@ pub struct Store {
 #[derive(Clone, Copy, Debug)]
 pub struct Hint {
     pub(super) partition: Partition,
-    /// In which the hash was taken.
-    pub(super) namespace: Namespace,
+    /// What the database lay as when the hash was taken.
+    pub(super) place: u8,
     pub(super) hash: u64,
 }
 
@@ -68,7 +71,7 @@ pub enum Access {
 }
 
 /// The partitions of one request: ascending, each once.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PartitionSet(SmallVec<[Partition; 4]>);
 
 impl PartitionSet {
@@ -105,6 +108,41 @@ impl PartitionSet {
     pub fn none() -> Self {
         Self(SmallVec::new())
     }
+
+    /// One partition.
+    #[must_use]
+    pub fn one(partition: Partition) -> Self {
+        Self(SmallVec::from_buf_and_len([partition; 4], 1))
+    }
+
+    /// Whether the partition is one of them.
+    #[must_use]
+    pub fn contains(&self, partition: Partition) -> bool {
+        self.0.binary_search(&partition).is_ok()
+    }
+
+    /// The partitions, ascending.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Partition] {
+        &self.0
+    }
+}
+
+impl IntoIterator for PartitionSet {
+    type Item = Partition;
+    type IntoIter = smallvec::IntoIter<[Partition; 4]>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl FromIterator<Partition> for PartitionSet {
+    fn from_iter<I: IntoIterator<Item = Partition>>(partitions: I) -> Self {
+        let mut set = Self(partitions.into_iter().collect());
+        set.join(&Self::none());
+        set
+    }
 }
 
 impl Store {
@@ -123,7 +161,7 @@ impl Store {
             homes: shards.iter().map(|shard| Arc::clone(&shard.homes)).collect(),
             shards: shards.into_iter().map(RwLock::new).collect(),
             shard_shift: partitions.ilog2(),
-            common: Common::new(limit, EvictionChoice::new(settings.eviction))?,
+            common: Common::new(limit, EvictionChoice::new(settings.eviction), settings.hash_seed)?,
             collection_limits: LiveCollectionLimits::new(settings.collection_limits),
         })
     }
@@ -140,7 +178,7 @@ impl Store {
     ) -> Keyspace<'_> {
         self.common.ranking.observe(now);
         let held = Held::new(self, &partitions.0, access);
-        Keyspace::new(self, held, database, now)
+        Keyspace::new(self, (held, partitions.clone()), database, now)
     }
 
     /// Begins to look for a key, whose line of the table is fetched meanwhile.
@@ -162,9 +200,10 @@ impl Store {
     }
 
     #[inline]
-    fn find_out(&self, database: Database, key: &[u8]) -> Hint {
-        let namespace = self.common.databases.namespace(database);
-        Hint { partition: Partition::of(key), namespace, hash: self.common.hash(namespace, key) }
+    pub(super) fn find_out(&self, database: Database, key: &[u8]) -> Hint {
+        let partition = Partition::of(key);
+        let place = self.common.place(partition, database);
+        Hint { partition, place, hash: self.common.hash(place, key) }
     }
 
     /// Like [`Store::lock`], for the partition of one key, of which a hint may be known.
@@ -179,8 +218,14 @@ impl Store {
     ) -> Keyspace<'_> {
         self.common.ranking.observe(now);
         let hint = hint.unwrap_or_else(|| self.find_out(database, key));
-        let held = Held::one(self, hint.partition, access);
+        let held = (Held::one(self, hint.partition, access), PartitionSet::one(hint.partition));
         Keyspace::new(self, held, database, now).knowing(key, hint)
+    }
+
+    /// Other nodes hold copies of what is here, from now on: removing what is not here is told to them, since they may have
+    /// what this node has evicted.
+    pub fn set_copied(&self) {
+        self.common.set_copied();
     }
 
     /// The memory in use and its limit.
@@ -189,10 +234,63 @@ impl Store {
         &self.common.memory
     }
 
-    /// How much a database holds.
+    /// How much a database holds in all partitions.
     #[must_use]
     pub fn size(&self, database: Database) -> DatabaseSize {
         self.common.databases.size(database)
+    }
+
+    /// How much a database holds in some partitions.
+    #[must_use]
+    pub fn size_among(&self, partitions: &PartitionSet, database: Database) -> DatabaseSize {
+        let mut size = DatabaseSize::default();
+        self.each_part(&partitions.0, |_, part| size += part.size(database));
+        size
+    }
+
+    /// How much a database holds in one partition.
+    #[must_use]
+    pub fn size_of(&self, partition: Partition, database: Database) -> DatabaseSize {
+        self.size_among(&PartitionSet::one(partition), database)
+    }
+
+    /// Bytes of memory that the keys and values of each of some partitions take, those included that are past their
+    /// deadline; what an index and half-full segments add is left out.
+    pub fn each_bytes(&self, partitions: &PartitionSet, mut visit: impl FnMut(Partition, u64)) {
+        self.each_part(&partitions.0, |partition, part| visit(partition, part.bytes()));
+    }
+
+    /// Like [`Store::each_bytes`] for all partitions that can be looked at without waiting for a lock.
+    pub fn each_bytes_at_hand(&self, mut visit: impl FnMut(Partition, u64)) {
+        for some in PartitionSet::all().0.chunk_by(|one, other| self.shard_of(*one) == self.shard_of(*other))
+        {
+            let Some(first) = some.first() else { continue };
+            let Some(shard) = self.shards[self.shard_of(*first)].try_read() else { continue };
+            some.iter().for_each(|&partition| visit(partition, shard.part(partition).bytes()));
+        }
+    }
+
+    /// Whether a partition could be locked for writing at this moment without waiting.
+    #[must_use]
+    pub fn is_free(&self, partition: Partition) -> bool {
+        self.shards[self.shard_of(partition)].try_write().is_some()
+    }
+
+    /// The bytes of one partition, as [`Store::each_bytes`] counts them.
+    #[must_use]
+    pub fn bytes_of(&self, partition: Partition) -> u64 {
+        let mut bytes = 0;
+        self.each_bytes(&PartitionSet::one(partition), |_, counted| bytes = counted);
+        bytes
+    }
+
+    /// Visits some partitions, ascending, one shard locked at a time.
+    fn each_part(&self, partitions: &[Partition], mut visit: impl FnMut(Partition, &Part)) {
+        for some in partitions.chunk_by(|one, other| self.shard_of(*one) == self.shard_of(*other)) {
+            let Some(first) = some.first() else { continue };
+            let shard = self.shards[self.shard_of(*first)].read();
+            some.iter().for_each(|&partition| visit(partition, shard.part(partition)));
+        }
     }
 
     /// What happens at the memory limit.
@@ -224,12 +322,6 @@ impl Store {
     #[inline]
     pub(super) const fn shard_of(&self, partition: Partition) -> usize {
         partition.index() >> self.shard_shift
-    }
-
-    /// A partition's place within its shard.
-    #[inline]
-    pub(super) const fn place_in_shard(&self, partition: Partition) -> usize {
-        partition.index() & ((1 << self.shard_shift) - 1)
     }
 
     /// Lets some shard give pages, from a random one on; whether one did. The caller holds none.

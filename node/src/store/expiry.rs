@@ -28,7 +28,7 @@ impl Store {
     /// Reclaims in one part what can be reclaimed, some hundreds of microseconds long at most.
     pub fn sweep(&self, part: usize, now: Millis) -> Swept {
         let Some(shard) = self.shards.get(part) else { return Swept::default() };
-        if !shard.read().needs_sweep(&self.common, now) {
+        if !shard.read().needs_sweep(now) {
             return Swept::default();
         }
         let mut shard = shard.write();
@@ -72,8 +72,8 @@ impl Store {
 }
 
 impl Shard {
-    fn needs_sweep(&self, common: &Common, now: Millis) -> bool {
-        self.purged != common.flushes()
+    fn needs_sweep(&self, now: Millis) -> bool {
+        self.has_flushed()
             || self.region.has_closed()
             || self.table.needs_step()
             || self.region.due().passed(now)
@@ -83,10 +83,10 @@ impl Shard {
         self.region.release_closed(&common.memory);
         self.table_changes(common, |table| table.step(TABLE_STEP));
         let mut swept = self.expire(common, now);
-        if !swept.more && self.purged != common.flushes() {
+        if !swept.more && self.has_flushed() {
             swept.keys += self.purge(common, now);
         }
-        swept.more = swept.more || self.needs_sweep(common, now);
+        swept.more = swept.more || self.needs_sweep(now);
         swept
     }
 
@@ -145,13 +145,14 @@ impl Shard {
         // twice and none is passed over. What is written after a flush has nothing of it.
         let at = match self.purge_at {
             None => {
-                self.purging = common.flushes();
+                self.purging = self.flushes;
                 self.region.ring.len()
             }
             Some(at) => at.min(self.region.ring.len()),
         };
         let Some(turn) = at.checked_sub(1) else {
-            (self.purged, self.purge_at) = (self.purging, None);
+            self.purge_at = None;
+            self.note_purged();
             return 0;
         };
         self.purge_at = Some(turn);

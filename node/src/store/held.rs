@@ -38,20 +38,20 @@ impl<'s> Held<'s> {
         }
     }
 
-    /// The shard of this key, if it is held.
+    /// The shard with this number, if it is held.
     #[inline]
-    pub(super) fn shard(&self, store: &Store, key: &[u8]) -> Option<&Shard> {
+    pub(super) fn shard(&self, number: usize) -> Option<&Shard> {
         match self {
-            Self::Read(held) => Some(&held[place(held.len(), store, key, |at| held[at].0)?].1),
-            Self::Write(held) => Some(&held[place(held.len(), store, key, |at| held[at].0)?].1),
+            Self::Read(held) => Some(&held[place(held.len(), number, |at| held[at].0)?].1),
+            Self::Write(held) => Some(&held[place(held.len(), number, |at| held[at].0)?].1),
         }
     }
 
-    /// The shard of this key, if it is held for writing.
+    /// The shard with this number, if it is held for writing.
     #[inline]
-    pub(super) fn shard_mut(&mut self, store: &Store, key: &[u8]) -> Option<&mut Shard> {
+    pub(super) fn shard_mut(&mut self, number: usize) -> Option<&mut Shard> {
         let Self::Write(held) = self else { return None };
-        let at = place(held.len(), store, key, |at| held[at].0)?;
+        let at = place(held.len(), number, |at| held[at].0)?;
         Some(&mut held[at].1)
     }
 
@@ -60,32 +60,15 @@ impl<'s> Held<'s> {
         let held: &mut [_] = if let Self::Write(held) = self { held } else { &mut [] };
         held.iter_mut().map(|(at, shard)| (*at, &mut **shard))
     }
-
-    /// The shard with this number, if it is held.
-    pub(super) fn by_number(&self, number: usize) -> Option<&Shard> {
-        match self {
-            Self::Read(held) => held.iter().find(|(at, _)| *at == number).map(|(_, shard)| &**shard),
-            Self::Write(held) => held.iter().find(|(at, _)| *at == number).map(|(_, shard)| &**shard),
-        }
-    }
 }
 
-/// Where the key's shard stands among those held. With a single one it is that: dispatch locked it for this key.
+/// Where a shard stands among those held.
 #[inline]
-fn place(held: usize, store: &Store, key: &[u8], number_at: impl Fn(usize) -> usize) -> Option<usize> {
-    if held == 1 {
-        debug_assert_eq!(
-            number_at(0),
-            store.shard_of(Partition::of(key)),
-            "the row's key positions miss a key"
-        );
-        return Some(0);
-    }
-    let wanted = store.shard_of(Partition::of(key));
+fn place(held: usize, number: usize, number_at: impl Fn(usize) -> usize) -> Option<usize> {
     let (mut low, mut high) = (0, held);
     while low < high {
         let middle = low.midpoint(high);
-        match number_at(middle).cmp(&wanted) {
+        match number_at(middle).cmp(&number) {
             std::cmp::Ordering::Equal => return Some(middle),
             std::cmp::Ordering::Less => low = middle + 1,
             std::cmp::Ordering::Greater => high = middle,

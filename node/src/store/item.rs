@@ -8,8 +8,9 @@
 //! 2: eight; milliseconds, low byte first), 7 set once the item is dead. A hole is a form and, unless it is a single byte
 //! (bit 4), its whole length as varint. Varints are LEB128: seven bits a byte, low first.
 
-use larder_proto::effect::Namespace;
 use larder_proto::time::{Deadline, Millis};
+
+use super::parts::Namespace;
 
 /// What lies at a place of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,16 +2,16 @@
 
 use std::cell::Cell;
 
-use larder_proto::effect::Namespace;
 use larder_proto::slot::Partition;
 use larder_proto::time::{Deadline, Millis};
 use smallvec::SmallVec;
 
 use super::common::Lookup;
 use super::databases::Database;
-use super::engine::{Hint, Store};
+use super::engine::{Hint, PartitionSet, Store};
 use super::eviction::Eviction;
 use super::held::Held;
+use super::shard::Shard;
 use super::table::Tag;
 use super::value::{Collection, CollectionLimits, Hash, SortedSet};
 use super::view::{Item, ValueRef};
@@ -36,8 +36,9 @@ pub struct Lookups {
 pub struct Keyspace<'s> {
     pub(super) store: &'s Store,
     pub(super) held: Held<'s>,
+    /// What was asked for; other partitions of the same shards are locked as well.
+    pub(super) partitions: PartitionSet,
     pub(super) database: Database,
-    pub(super) namespace: Namespace,
     pub(super) now: Millis,
     touch: bool,
     counting: bool,
@@ -48,13 +49,17 @@ pub struct Keyspace<'s> {
 }
 
 impl<'s> Keyspace<'s> {
-    pub(super) fn new(store: &'s Store, held: Held<'s>, database: Database, now: Millis) -> Self {
+    pub(super) fn new(
+        store: &'s Store,
+        (held, partitions): (Held<'s>, PartitionSet),
+        database: Database,
+        now: Millis,
+    ) -> Self {
         Self {
             store,
             held,
+            partitions,
             database,
-            // Read after locking: a flush changes it with every partition locked.
-            namespace: store.common.databases.namespace(database),
             now,
             touch: true,
             counting: true,
@@ -66,8 +71,12 @@ impl<'s> Keyspace<'s> {
     /// Remembers what is known of a key.
     #[inline]
     pub(super) fn knowing(mut self, key: &[u8], hint: Hint) -> Self {
-        self.known = Some((key.as_ptr().addr(), key.len(), hint));
+        self.know(key, hint);
         self
+    }
+
+    pub(super) fn know(&mut self, key: &[u8], hint: Hint) {
+        self.known = Some((key.as_ptr().addr(), key.len(), hint));
     }
 
     /// What is known of a key.
@@ -83,18 +92,25 @@ impl<'s> Keyspace<'s> {
         self.hint(key).map_or_else(|| Partition::of(key), |hint| hint.partition)
     }
 
+    /// The shard of a key and how to find the key there, if its partition is held.
     #[inline]
-    fn lookup_in<'a>(&self, namespace: Namespace, key: &'a [u8]) -> Lookup<'a> {
-        match self.hint(key).filter(|hint| hint.namespace == namespace) {
-            Some(hint) => Lookup { tag: Tag::of_hash(hint.hash), hash: hint.hash, namespace, key },
-            None => self.store.common.lookup(namespace, key),
-        }
+    pub(super) fn seek<'a>(&self, database: Database, key: &'a [u8]) -> Option<(&Shard, Lookup<'a>)> {
+        let hint = self.hint(key);
+        let partition = hint.map_or_else(|| Partition::of(key), |hint| hint.partition);
+        let shard = self.held.shard(self.store.shard_of(partition));
+        debug_assert!(shard.is_some(), "the row's key positions miss a key");
+        let shard = shard?;
+        let namespace = shard.part(partition).namespace(database);
+        let hash = match hint.filter(|hint| hint.place == namespace.place()) {
+            Some(hint) => hint.hash,
+            None => self.store.common.hash(namespace.place(), key),
+        };
+        Some((shard, Lookup { tag: Tag::of_hash(hash), hash, partition, namespace, key }))
     }
 
     /// Speaks of another database from here on. The partitions stay the same: a key's slot does not depend on it.
-    pub fn select(&mut self, database: Database) {
+    pub const fn select(&mut self, database: Database) {
         self.database = database;
-        self.namespace = self.store.common.databases.namespace(database);
     }
 
     /// The database spoken of.
@@ -166,7 +182,7 @@ impl<'s> Keyspace<'s> {
     /// Like [`Keyspace::get`], but neither a use nor a hit or miss.
     #[inline]
     pub fn peek(&self, key: &[u8]) -> Option<Item<'_>> {
-        self.peek_in(self.namespace, key)
+        self.peek_in(self.database, key)
     }
 
     /// Whether the key is there.
@@ -228,8 +244,7 @@ impl<'s> Keyspace<'s> {
     /// Whether a watched key, whose partition is held, neither expired nor was evicted since.
     #[must_use]
     pub fn is_intact(&self, watched: &WatchedKey) -> bool {
-        let namespace = self.store.common.databases.namespace(watched.database);
-        !watched.existed || self.peek_in(namespace, &watched.key).is_some()
+        !watched.existed || self.peek_in(watched.database, &watched.key).is_some()
     }
 
     /// Hits and misses since this was asked last.
@@ -239,15 +254,9 @@ impl<'s> Keyspace<'s> {
     }
 
     #[inline]
-    pub(super) fn lookup<'a>(&self, key: &'a [u8]) -> Lookup<'a> {
-        self.lookup_in(self.namespace, key)
-    }
-
-    #[inline]
-    fn peek_in(&self, namespace: Namespace, key: &[u8]) -> Option<Item<'_>> {
-        let shard = self.held.shard(self.store, key)?;
-        let found = shard.find(&self.lookup_in(namespace, key))?;
-        let item = Item::found(&self.store.common, shard, found)?;
+    fn peek_in(&self, database: Database, key: &[u8]) -> Option<Item<'_>> {
+        let (shard, lookup) = self.seek(database, key)?;
+        let item = Item::found(&self.store.common, shard, shard.find(&lookup)?)?;
         (!item.deadline().passed(self.now)).then_some(item)
     }
 }

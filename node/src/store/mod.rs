@@ -14,11 +14,15 @@ mod eviction_tests;
 mod expiry;
 #[cfg(test)]
 mod expiry_tests;
+mod guard;
+#[cfg(test)]
+mod guard_tests;
 mod held;
 mod item;
 mod keyspace;
 mod memory;
 mod objects;
+mod parts;
 mod ranking;
 #[cfg(any(test, feature = "recount"))]
 mod recount;
@@ -30,6 +34,7 @@ mod stress;
 mod table;
 #[cfg(test)]
 mod testing;
+mod told;
 mod value;
 mod view;
 mod walk;
@@ -44,6 +49,7 @@ pub use databases::{DATABASES, Database, DatabaseSize};
 pub use engine::{Access, Hint, PartitionSet, Store, StoreSettings};
 pub use eviction::{Eviction, OutOfMemory};
 pub use expiry::Swept;
+pub use guard::{ApplyError, CopyOut, PartitionGuard, Prepared};
 pub use keyspace::{Keyspace, Lookups, WrongType};
 pub use memory::{Memory, MemoryUse};
 #[cfg(any(test, feature = "recount"))]
@@ -53,6 +59,6 @@ pub use value::{
     MemberEdge, Set, SetLimits, SortedSet, SortedSetLimits, Text, Value,
 };
 pub use view::{Item, ValueRef};
-pub use walk::{Cursor, Walker};
+pub use walk::{Cursor, Run, Walker};
 pub use watch::{Watch, WatchedKey};
 pub use writer::{SPARE_BYTES_MAX, Writer};

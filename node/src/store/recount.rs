@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use larder_proto::slot::Partition;
 use larder_proto::time::{Deadline, Millis};
 
 use super::databases::{Database, DatabaseSize};
@@ -35,6 +36,9 @@ pub(crate) enum Plain {
 /// Everything that can be seen, by database and key.
 pub(crate) type Contents = BTreeMap<(usize, Vec<u8>), (Plain, Deadline)>;
 
+/// What each database of each partition holds: keys, bytes.
+type Parts = BTreeMap<(Partition, Database), (DatabaseSize, usize)>;
+
 impl Plain {
     /// Whether it is a collection without elements, of which the store keeps none.
     pub(crate) fn is_empty_collection(&self) -> bool {
@@ -54,7 +58,8 @@ impl Store {
         let sizes = vec![DatabaseSize::default(); super::DATABASES];
         let removed: usize = self.common.removed.lock().iter().map(Value::heap_bytes).sum();
         let mut recount = Recount { data_bytes: removed + self.common.ghost_bytes(), arena_bytes: 0, sizes };
-        for shard in &self.shards {
+        let mut parts = Parts::new();
+        for (number, shard) in self.shards.iter().enumerate() {
             let shard = shard.read();
             recount.data_bytes += shard.table.bytes() + shard.objects.bytes();
             recount.arena_bytes += shard.region.touched();
@@ -64,16 +69,28 @@ impl Store {
                 let tag = self.common.tag(item.namespace(), item.key());
                 assert_eq!(tag, entry.tag, "the entry is the key's");
                 entries += 1;
-                if let Some(database) = self.common.databases.database(item.namespace()) {
-                    let size = &mut recount.sizes[database.number()];
+                let partition = Partition::of(item.key());
+                let database = shard.part(partition).database(item.namespace());
+                assert!(
+                    database.is_some() || shard.has_flushed(),
+                    "what was flushed is gone after the sweep"
+                );
+                if let Some(database) = database {
+                    let (size, bytes) = parts.entry((partition, database)).or_default();
                     size.keys += 1;
                     size.deadlines += usize::from(item.deadline().moment().is_some());
+                    *bytes += item.item_bytes();
                 }
             });
+            let mine = Partition::all().filter(|&partition| self.shard_of(partition) == number);
+            mine.for_each(|partition| check_part(&shard, partition, &parts));
             assert_eq!(entries, shard.table.len());
             let (live, bytes) = shard.walk_segments();
             assert_eq!(live, entries, "live items and entries are the same");
             recount.data_bytes += bytes;
+        }
+        for ((_, database), (size, _)) in parts {
+            recount.sizes[database.number()] += size;
         }
         recount
     }
@@ -95,7 +112,7 @@ impl Store {
             let shard = shard.read();
             shard.table.visit(Tag::new(0)..Tag::END, |entry| {
                 let item = Item::met(&self.common, &shard, &entry).expect("an entry has its item");
-                let database = self.common.databases.database(item.namespace());
+                let database = shard.part(Partition::of(item.key())).database(item.namespace());
                 if let Some(database) = database.filter(|_| !item.deadline().passed(now)) {
                     let place = (database.number(), item.key().to_vec());
                     contents.insert(place, (plain(&item), item.deadline()));
@@ -144,6 +161,17 @@ impl super::shard::Shard {
         }
         (items, bytes)
     }
+}
+
+/// Every counter of a partition says what was counted.
+fn check_part(shard: &super::shard::Shard, partition: Partition, counted: &Parts) {
+    let (part, mut all) = (shard.part(partition), 0);
+    for database in part.databases() {
+        let (size, bytes) = counted.get(&(partition, database)).copied().unwrap_or_default();
+        assert_eq!(part.size(database), size, "partition {partition}, database {database:?}");
+        all += bytes as u64;
+    }
+    assert_eq!(part.bytes(), all, "bytes of partition {partition}");
 }
 
 fn plain(item: &Item<'_>) -> Plain {

@@ -4,13 +4,14 @@
 use std::io;
 use std::sync::Arc;
 
-use larder_proto::effect::Namespace;
+use larder_proto::slot::Partition;
 use larder_proto::time::Deadline;
 
 use super::common::{Common, Lookup};
 use super::item::{self, Header, Kind, Layout, varint_bytes};
-use super::memory::Part;
+use super::memory;
 use super::objects::Objects;
+use super::parts::{Change, Part};
 use super::region::{Limit, Region};
 use super::segment::SHARED_ITEM_BYTES_MAX;
 use super::table::{Homes, Place, Table};
@@ -26,12 +27,12 @@ pub(super) struct Shard {
     pub(super) homes: Arc<Homes>,
     pub(super) objects: Objects,
     pub(super) watchers: Watchers,
-    /// Number of the last effect of each partition.
-    pub(super) sequences: Box<[u64]>,
+    pub(super) parts: Box<[Part]>,
     /// Where in the region's ring the next segment is looked at to make room.
     pub(super) hand: usize,
-    /// Up to which flush what it left behind was removed; up to which it is being removed, and how many segments of the
-    /// region's ring are still to be looked at.
+    /// Flushes of databases of partitions. Up to which what it left behind was removed; up to which it is being removed,
+    /// and how many segments of the region's ring are still to be looked at.
+    pub(super) flushes: u64,
     pub(super) purged: u64,
     pub(super) purging: u64,
     pub(super) purge_at: Option<usize>,
@@ -42,6 +43,7 @@ pub(super) struct Shard {
 /// An item that was found.
 #[derive(Clone, Copy)]
 pub(super) struct Found {
+    pub(super) partition: Partition,
     pub(super) place: Place,
     pub(super) layout: Layout,
 }
@@ -63,8 +65,10 @@ impl NewItem<'_> {
         self.header().item_bytes(self.lookup.key.len(), self.value.len())
     }
 
-    fn has_deadline(&self) -> bool {
-        self.deadline != Deadline::NEVER
+    /// What it adds where nothing was.
+    fn change(&self) -> Change {
+        let deadlines = i64::from(self.deadline != Deadline::NEVER);
+        Change { keys: 1, deadlines, bytes: self.bytes() as i64 }
     }
 }
 
@@ -80,8 +84,9 @@ impl Shard {
             homes: Arc::default(),
             objects: Objects::default(),
             watchers: Watchers::default(),
-            sequences: vec![0; partitions].into(),
+            parts: (0..partitions).map(|_| Part::new()).collect(),
             hand: 0,
+            flushes: 0,
             purged: 0,
             purging: 0,
             purge_at: None,
@@ -102,7 +107,7 @@ impl Shard {
             }
             same
         })?;
-        found.map(|layout| Found { place, layout })
+        found.map(|layout| Found { partition: lookup.partition, place, layout })
     }
 
     /// Puts a string under a key, whatever was there.
@@ -110,30 +115,30 @@ impl Shard {
         let Some(found) = self.find(&item.lookup) else {
             return self.insert(common, item);
         };
-        let had_deadline = found.layout.deadline != Deadline::NEVER;
-        count_deadline(common, item.lookup.namespace, had_deadline, item.has_deadline());
         let usage = common.ranking.touched(self.table.usage(found.place));
         self.table.set_usage(found.place, usage);
-        let replaced = self.take_object(common, &found.layout);
+        let replaced = self.take_object(common, &found);
         self.removed.extend(replaced);
         self.replace(common, &found, item);
     }
 
     /// Puts an item under a key that is not there.
     fn insert(&mut self, common: &Common, item: &NewItem<'_>) {
-        common.databases.count_in(item.lookup.namespace, 1, i64::from(item.has_deadline()));
+        if self.has_flushed() {
+            self.discard_flushed_twin(common, &item.lookup);
+        }
+        self.count(common, item.lookup.partition, item.lookup.namespace, item.change());
         self.write_new(common, item, common.ranking.fresh(item.lookup.hash));
     }
 
     /// Removes an item that was found; the collection if it is one.
     pub(super) fn remove(&mut self, common: &Common, found: &Found) -> Option<Value> {
-        let layout = &found.layout;
         let at = self.table.at(found.place);
-        let value = self.take_object(common, layout);
+        let value = self.take_object(common, found);
         self.table_changes(common, |table| table.remove(found.place));
         self.region.kill(at, &common.memory);
-        let has_deadline = layout.deadline != Deadline::NEVER;
-        common.databases.count_in(layout.namespace, -1, -i64::from(has_deadline));
+        let change = Change::default().without(&found.layout, at);
+        self.count(common, found.partition, found.layout.namespace, Change { keys: -1, ..change });
         value
     }
 
@@ -152,8 +157,6 @@ impl Shard {
         deadline: Deadline,
     ) {
         let layout = &found.layout;
-        let had_deadline = layout.deadline != Deadline::NEVER;
-        count_deadline(common, layout.namespace, had_deadline, deadline != Deadline::NEVER);
         if layout.overwrite_deadline(self.region.bytes_mut(), deadline) {
             return self.note_deadline(self.table.at(found.place), deadline);
         }
@@ -175,9 +178,38 @@ impl Shard {
 
     /// Puts an item in the place of one that was found, or elsewhere if it does not fit there.
     fn replace(&mut self, common: &Common, found: &Found, item: &NewItem<'_>) {
+        self.count_replaced(common, found, item);
         if !self.rewrite(common, found, item) {
             let usage = self.take_out(common, found);
             self.write_new(common, item, usage);
+        }
+    }
+
+    /// Counts by how much an item differs from the one whose place it takes.
+    fn count_replaced(&mut self, common: &Common, found: &Found, item: &NewItem<'_>) {
+        let at = self.table.at(found.place);
+        let change = Change { keys: 0, ..item.change().without(&found.layout, at) };
+        self.count(common, found.partition, found.layout.namespace, change);
+    }
+
+    /// Removes what a flush left of a key that is about to come back, so that keys which come and go with each flush do
+    /// not crowd the table before the sweep comes by. There is one at most, since each removes its last.
+    #[cold]
+    fn discard_flushed_twin(&mut self, common: &Common, lookup: &Lookup<'_>) {
+        let (bytes, part) = (self.region.bytes(), self.part(lookup.partition));
+        let mut twin = None;
+        let place = self.table.find(lookup.tag, |at| {
+            let layout = Layout::read(bytes, at as usize);
+            let is_twin = layout.namespace.place() == lookup.namespace.place()
+                && layout.key(bytes) == lookup.key
+                && part.database(layout.namespace).is_none();
+            if is_twin {
+                twin = Some(layout);
+            }
+            is_twin
+        });
+        if let (Some(place), Some(layout)) = (place, twin) {
+            self.discard(common, &Found { partition: lookup.partition, place, layout });
         }
     }
 
@@ -211,7 +243,9 @@ impl Shard {
     fn write_new(&mut self, common: &Common, item: &NewItem<'_>, usage: u16) {
         let Some(at) = self.place(common, item.bytes()) else {
             // Addresses ran out, which are many times the limit. A cache may lose a key; the count must not.
-            common.databases.count_in(item.lookup.namespace, -1, -i64::from(item.has_deadline()));
+            let Change { deadlines, bytes, .. } = item.change();
+            let change = Change { keys: -1, deadlines: -deadlines, bytes: -bytes };
+            self.count(common, item.lookup.partition, item.lookup.namespace, change);
             common.memory.count_evicted(1);
             return;
         };
@@ -246,13 +280,15 @@ impl Shard {
         }
     }
 
-    fn take_object(&mut self, common: &Common, layout: &Layout) -> Option<Value> {
-        if layout.kind != Kind::Object {
+    fn take_object(&mut self, common: &Common, found: &Found) -> Option<Value> {
+        if found.layout.kind != Kind::Object {
             return None;
         }
-        let number = layout.object(self.region.bytes());
+        let number = found.layout.object(self.region.bytes());
         let (value, freed) = self.objects.remove(number)?;
-        common.memory.charge(Part::Heap, -freed);
+        common.memory.charge(memory::Part::Heap, -freed);
+        let change = Change { bytes: -(value.heap_bytes() as i64), ..Change::default() };
+        self.count(common, found.partition, found.layout.namespace, change);
         Some(value)
     }
 
@@ -263,7 +299,7 @@ impl Shard {
         self.homes.note(&self.table);
         let after = self.table.bytes();
         if after != before {
-            common.memory.charge(Part::Index, after as i64 - before as i64);
+            common.memory.charge(memory::Part::Index, after as i64 - before as i64);
         }
         result
     }
@@ -276,10 +312,12 @@ impl Shard {
         value: Value,
         deadline: Deadline,
     ) {
+        let change = Change { bytes: value.heap_bytes() as i64, ..Change::default() };
         let (number, grown) = self.objects.add(value);
-        common.memory.charge(Part::Heap, grown as i64);
+        common.memory.charge(memory::Part::Heap, grown as i64);
         let value = number.to_le_bytes();
         self.insert(common, &NewItem { lookup: *lookup, kind: Kind::Object, deadline, value: &value });
+        self.count(common, lookup.partition, lookup.namespace, change);
     }
 
     /// Changes a collection that was found, and counts by how much it grew or shrank.
@@ -292,7 +330,12 @@ impl Shard {
         let value = self.objects.get_mut(found.layout.object(self.region.bytes()))?;
         let before = value.heap_bytes();
         let result = edit(value);
-        common.memory.charge(Part::Heap, value.heap_bytes() as i64 - before as i64);
+        let bytes = value.heap_bytes() as i64 - before as i64;
+        common.memory.charge(memory::Part::Heap, bytes);
+        if bytes != 0 {
+            let change = Change { bytes, ..Change::default() };
+            self.count(common, found.partition, found.layout.namespace, change);
+        }
         Some(result)
     }
 
@@ -312,6 +355,8 @@ impl Shard {
             let memory = self.region.bytes_mut();
             layout.overwrite_value_bytes(memory, after);
             memory[old_end..end].fill(0);
+            let change = Change { bytes: more as i64, ..Change::default() };
+            self.count(common, found.partition, layout.namespace, change);
         }
         let memory = self.region.bytes_mut();
         memory[value_at + offset..end].copy_from_slice(bytes);
@@ -321,6 +366,7 @@ impl Shard {
 
     /// Puts a string that will grow under a key that was found, with as much room behind it.
     pub(super) fn set_with_room(&mut self, common: &Common, found: &Found, item: &NewItem<'_>, room: usize) {
+        self.count_replaced(common, found, item);
         let usage = self.take_out(common, found);
         let bytes = item.bytes();
         if bytes + room <= SHARED_ITEM_BYTES_MAX
@@ -332,12 +378,5 @@ impl Shard {
             return;
         }
         self.write_new(common, item, usage);
-    }
-}
-
-/// Counts the keys with a deadline of a namespace.
-fn count_deadline(common: &Common, namespace: Namespace, had: bool, has: bool) {
-    if had != has {
-        common.databases.count_in(namespace, 0, i64::from(has) - i64::from(had));
     }
 }

@@ -1,10 +1,10 @@
 //! An item as commands see it: where it lies is hidden, what it is can be read.
 
-use larder_proto::effect::Namespace;
 use larder_proto::time::{Deadline, Millis};
 
 use super::common::Common;
 use super::item::{Kind, Layout};
+use super::parts::Namespace;
 use super::shard::{Found, Shard};
 use super::table::{ENTRY_BYTES, Entry, Place};
 use super::value::{Collection, Detached, Text, Value};
@@ -102,6 +102,16 @@ impl<'a> Item<'a> {
             ValueRef::Collection(value) => value.heap_bytes() + size_of::<Option<Value>>(),
         };
         self.layout.end - self.at as usize + ENTRY_BYTES + on_heap
+    }
+
+    /// Bytes of the item and of the collection that it may be, as partitions count them.
+    #[cfg(any(test, feature = "recount"))]
+    pub(super) fn item_bytes(&self) -> usize {
+        let on_heap = match self.value {
+            ValueRef::String { .. } => 0,
+            ValueRef::Collection(value) => value.heap_bytes(),
+        };
+        self.layout.end - self.at as usize + on_heap
     }
 
     /// A copy of value and deadline, outside the store.

@@ -24,6 +24,12 @@ impl WatchedKey {
 }
 
 impl Watch {
+    /// A watch that is touched already: of keys of which nobody knows what became of them.
+    #[must_use]
+    pub fn touched() -> Self {
+        Self(Arc::new(AtomicBool::new(true)))
+    }
+
     /// Whether a watched key was touched.
     #[must_use]
     pub fn is_touched(&self) -> bool {
@@ -48,10 +54,9 @@ impl Store {
     /// Begins to watch a key of a database.
     #[must_use]
     pub fn watch(&self, database: Database, key: &[u8], watch: &Watch, now: Millis) -> WatchedKey {
-        let mut shard = self.shards[self.shard_of(Partition::of(key))].write();
-        let namespace = self.common.databases.namespace(database);
-        let found = shard.find(&self.common.lookup(namespace, key));
-        let existed = found.is_some_and(|found| !found.layout.deadline.passed(now));
+        let partition = Partition::of(key);
+        let mut shard = self.shards[self.shard_of(partition)].write();
+        let existed = shard.has(&self.common, (partition, database), key, now);
         shard.watchers.add(database, key, watch);
         WatchedKey { key: key.into(), database, existed }
     }
@@ -63,8 +68,8 @@ impl Store {
     }
 }
 
-/// Who watches which key of one shard. A watch is of a database's number, whatever namespace that is after a flush
-/// or a swap. Guarded by the shard's lock.
+/// Who watches which key of one shard. A watch is of a database's number, whatever that is after a flush or a
+/// swap. Guarded by the shard's lock.
 #[derive(Debug, Default)]
 pub(super) struct Watchers {
     by_key: HashMap<(Database, Box<[u8]>), Vec<Watch>, RandomState>,
@@ -91,10 +96,10 @@ impl Watchers {
         }
     }
 
-    /// Touches every watched key of the database for which `changes` holds.
-    pub(super) fn touch_all(&self, database: Database, mut changes: impl FnMut(&[u8]) -> bool) {
-        for ((watched, key), watches) in &self.by_key {
-            if *watched == database && changes(key) {
+    /// Touches every watched key for which `changes` holds.
+    pub(super) fn touch_all(&self, mut changes: impl FnMut(Database, &[u8]) -> bool) {
+        for ((database, key), watches) in &self.by_key {
+            if changes(*database, key) {
                 watches.iter().for_each(Watch::touch);
             }
         }

@@ -6,16 +6,16 @@
 
 use std::ops::{Deref, DerefMut};
 
-use larder_proto::effect::{Effect, EffectSink, Namespace, Side, Stamp};
+use larder_proto::effect::{Effect, EffectSink, Order, Stamp};
 use larder_proto::slot::Partition;
 use larder_proto::time::Deadline;
 
 use super::common::{Common, Lookup};
 use super::databases::Database;
-use super::engine::Store;
 use super::item::Kind;
 use super::keyspace::{Keyspace, WrongType};
 use super::shard::{Found, NewItem, Shard};
+use super::told::{tell_string, tell_value};
 use super::value::{Collection, Detached, Hash, Text, Value};
 
 /// Partitions locked for writing, and where the effects go.
@@ -56,12 +56,11 @@ impl<'k, 's> Writer<'k, 's> {
     /// # Errors
     /// The key holds another type; nothing was changed.
     pub fn patch(&mut self, key: &[u8], offset: usize, bytes: &[u8]) -> Result<usize, WrongType> {
-        let lookup = self.lookup(key);
-        let Some((common, shard, found)) = self.find(&lookup) else {
+        let Some((common, shard, lookup, found)) = self.find(key) else {
             let mut text = vec![0; offset];
             text.extend_from_slice(bytes);
             self.put_string(key, &text, Kind::Edited, Deadline::NEVER);
-            self.tell(key, &Effect::Set { key, value: &text, deadline: Deadline::NEVER });
+            tell_string(key, (&text, true), Deadline::NEVER, |effect| self.tell(key, effect));
             return Ok(text.len());
         };
         if found.layout.kind == Kind::Object {
@@ -84,8 +83,10 @@ impl<'k, 's> Writer<'k, 's> {
 
     /// Removes a key; whether it was there.
     pub fn delete(&mut self, key: &[u8]) -> bool {
-        let lookup = self.lookup(key);
-        let Some((common, shard, found)) = self.find(&lookup) else { return false };
+        let Some((common, shard, _, found)) = self.find(key) else {
+            self.tell_missing(key);
+            return false;
+        };
         shard.discard(common, &found);
         self.tell(key, &Effect::Delete { key });
         true
@@ -93,8 +94,7 @@ impl<'k, 's> Writer<'k, 's> {
 
     /// Gives a key another deadline; whether the key was there.
     pub fn set_deadline(&mut self, key: &[u8], deadline: Deadline) -> bool {
-        let lookup = self.lookup(key);
-        let Some((common, shard, found)) = self.find(&lookup) else { return false };
+        let Some((common, shard, lookup, found)) = self.find(key) else { return false };
         shard.set_deadline(common, &lookup, &found, deadline);
         self.tell(key, &Effect::Deadline { key, deadline });
         true
@@ -134,8 +134,7 @@ impl<'k, 's> Writer<'k, 's> {
         key: &[u8],
         edit: impl FnOnce(&mut C) -> R,
     ) -> Result<Option<R>, WrongType> {
-        let lookup = self.lookup(key);
-        let Some((common, shard, found)) = self.find(&lookup) else { return Ok(None) };
+        let Some((common, shard, _, found)) = self.find(key) else { return Ok(None) };
         if found.layout.kind != Kind::Object {
             return Err(WrongType);
         }
@@ -168,19 +167,17 @@ impl<'k, 's> Writer<'k, 's> {
         }
         let mut collection = Box::<C>::default();
         let result = edit.take().map(|edit| edit(&mut collection, true)).ok_or(WrongType)?;
-        if !collection.is_empty() {
-            let lookup = self.lookup(key);
-            if let Some((common, shard)) = self.shard(key) {
-                shard.insert_object(common, &lookup, C::into_value(collection), Deadline::NEVER);
-            }
+        if !collection.is_empty()
+            && let Some((common, shard, lookup)) = self.seek(key)
+        {
+            shard.insert_object(common, &lookup, C::into_value(collection), Deadline::NEVER);
         }
         Ok(result)
     }
 
     /// Removes a key and hands out what was there.
     pub fn detach(&mut self, key: &[u8]) -> Option<Detached> {
-        let lookup = self.lookup(key);
-        let (common, shard, found) = self.find(&lookup)?;
+        let (common, shard, _, found) = self.find(key)?;
         let layout = found.layout;
         let text = (layout.kind != Kind::Object).then(|| layout.value(shard.region.bytes()).to_vec());
         let value = match (shard.remove(common, &found), text) {
@@ -195,117 +192,101 @@ impl<'k, 's> Writer<'k, 's> {
     /// Puts a value under a key, whatever was there.
     pub fn attach(&mut self, key: &[u8], detached: Detached) {
         let Detached { value, deadline } = detached;
-        self.tell_whole(key, &value, deadline);
+        tell_value(key, &value, deadline, |effect| self.tell(key, effect));
         if let Value::String(text) = &value {
             let kind = if text.edited { Kind::Edited } else { Kind::String };
             return self.put_string(key, &text.bytes, kind, deadline);
         }
-        let lookup = self.lookup(key);
-        let Some((common, shard)) = self.shard(key) else { return };
+        let Some((common, shard, lookup)) = self.seek(key) else { return };
         if let Some(found) = shard.find(&lookup) {
             shard.discard(common, &found);
         }
         shard.insert_object(common, &lookup, value, deadline);
     }
 
-    /// Removes every key of a database at once; the memory comes back in the background. Every partition is held.
+    /// Removes every key of a database from the partitions held; the memory comes back in the background.
     pub fn flush(&mut self, database: Database) {
-        let databases = &self.store.common.databases;
-        let namespace = databases.namespace(database);
-        self.touch_watchers(database, namespace, namespace);
-        self.tell_all(namespace, &Effect::Flush);
-        self.store.common.databases.flush(database);
-        self.store.common.count_flush();
-        self.keyspace.namespace = self.store.common.databases.namespace(self.database);
+        let replaced = |other| (other == database).then_some(other);
+        self.change_all(database, &Effect::Flush, replaced, |common, shard, partition| {
+            shard.flush(common, partition, database);
+        });
     }
 
-    /// Lets two databases change places. Every partition is held.
+    /// Removes every key from the partitions held; the memory comes back in the background.
+    pub fn flush_all(&mut self) {
+        self.clear(Order::FIRST);
+    }
+
+    /// Like [`Writer::flush_all`]; the databases lie in this order then.
+    pub(super) fn clear(&mut self, order: Order) {
+        self.change_all(Database::default(), &Effect::Clear { order }, Some, |common, shard, partition| {
+            shard.clear(common, partition, order);
+        });
+    }
+
+    /// Lets two databases change places in the partitions held.
     pub fn swap(&mut self, one: Database, other: Database) {
-        let databases = &self.store.common.databases;
-        let (first, second) = (databases.namespace(one), databases.namespace(other));
-        self.touch_watchers(one, first, second);
-        self.touch_watchers(other, first, second);
-        self.tell_all(first, &Effect::Swap { with: second });
-        self.store.common.databases.swap(one, other);
-        self.keyspace.namespace = self.store.common.databases.namespace(self.database);
+        let replaced = |database| match database {
+            _ if database == one => Some(other),
+            _ if database == other => Some(one),
+            _ => None,
+        };
+        self.change_all(one, &Effect::Swap { with: other.byte() }, replaced, |common, shard, partition| {
+            shard.swap(common, partition, one, other);
+        });
     }
 
     fn put_string(&mut self, key: &[u8], bytes: &[u8], kind: Kind, deadline: Deadline) {
-        let lookup = self.lookup(key);
-        let Some((common, shard)) = self.shard(key) else { return };
+        let Some((common, shard, lookup)) = self.seek(key) else { return };
         shard.set(common, &NewItem { lookup, kind, deadline, value: bytes });
     }
 
-    /// The shard of a key.
+    /// The shard of a key, and how to find the key there.
     #[inline]
-    fn shard(&mut self, key: &[u8]) -> Option<(&'s Common, &mut Shard)> {
-        let store = self.keyspace.store;
-        Some((&store.common, self.keyspace.held.shard_mut(store, key)?))
+    fn seek<'a>(&mut self, key: &'a [u8]) -> Option<(&'s Common, &mut Shard, Lookup<'a>)> {
+        let keyspace = &mut *self.keyspace;
+        let (_, lookup) = keyspace.seek(keyspace.database, key)?;
+        let store = keyspace.store;
+        Some((&store.common, keyspace.held.shard_mut(store.shard_of(lookup.partition))?, lookup))
     }
 
     /// The item under a key. One that is past its deadline is removed.
     #[inline]
-    fn find(&mut self, lookup: &Lookup<'_>) -> Option<(&'s Common, &mut Shard, Found)> {
+    fn find<'a>(&mut self, key: &'a [u8]) -> Option<(&'s Common, &mut Shard, Lookup<'a>, Found)> {
         let now = self.now;
-        let (common, shard) = self.shard(lookup.key)?;
-        let found = shard.find(lookup)?;
+        let (common, shard, lookup) = self.seek(key)?;
+        let found = shard.find(&lookup)?;
         if found.layout.deadline.passed(now) {
             common.memory.count_expired(1);
             common.lag.note(found.layout.deadline, now);
             shard.discard(common, &found);
             return None;
         }
-        Some((common, shard, found))
+        Some((common, shard, lookup, found))
     }
 
     /// Tells an effect on a key, in the order of its partition's lock.
     #[inline]
     pub(super) fn tell(&mut self, key: &[u8], effect: &Effect<'_>) {
-        let (database, namespace, store) = (self.database, self.namespace, self.store);
+        let (database, store) = (self.database, self.store);
         let partition = self.partition(key);
-        let Some(shard) = self.keyspace.held.shard_mut(store, key) else { return };
+        let Some(shard) = self.keyspace.held.shard_mut(store.shard_of(partition)) else { return };
         shard.watchers.touch(database, key);
-        let stamp = next_stamp(store, shard, partition, namespace);
+        let stamp = next_stamp(shard, partition, database);
         self.sink.effect(stamp, effect);
     }
 
-    /// Tells a value that appears under a key as a whole.
-    fn tell_whole(&mut self, key: &[u8], value: &Value, deadline: Deadline) {
-        match value {
-            Value::String(text) => self.tell(key, &Effect::Set { key, value: &text.bytes, deadline }),
-            Value::Hash(hash) => {
-                for (number, (field, value)) in hash.iter().enumerate() {
-                    self.tell(key, &Effect::HashSet { key, field, value, created: number == 0 });
-                }
-                self.tell_deadline(key, deadline);
-            }
-            Value::Set(set) => {
-                for (number, member) in set.iter().enumerate() {
-                    self.tell(key, &Effect::SetAdd { key, member: &member, created: number == 0 });
-                }
-                self.tell_deadline(key, deadline);
-            }
-            Value::SortedSet(set) => {
-                for (number, entry) in set.iter().enumerate() {
-                    let (member, score) = (entry.member, entry.score);
-                    self.tell(key, &Effect::SortedSetAdd { key, member, score, created: number == 0 });
-                }
-                self.tell_deadline(key, deadline);
-            }
-            Value::List(list) => {
-                for (number, value) in list.iter_from(0).enumerate() {
-                    self.tell(key, &Effect::ListPush { key, side: Side::Right, value, created: number == 0 });
-                }
-                self.tell_deadline(key, deadline);
-            }
+    /// Tells copies that a key that is not here is gone there too: this node may have evicted it, which no effect tells, and
+    /// what a client was told is deleted must not come back with another owner.
+    fn tell_missing(&mut self, key: &[u8]) {
+        let (database, store) = (self.database, self.store);
+        if !store.common.is_copied() {
+            return;
         }
-    }
-
-    /// Tells the deadline of a collection, whose other effects carry none.
-    fn tell_deadline(&mut self, key: &[u8], deadline: Deadline) {
-        if deadline != Deadline::NEVER {
-            self.tell(key, &Effect::Deadline { key, deadline });
-        }
+        let partition = self.partition(key);
+        let Some(shard) = self.keyspace.held.shard_mut(store.shard_of(partition)) else { return };
+        let stamp = next_stamp(shard, partition, database);
+        self.sink.effect(stamp, &Effect::Delete { key });
     }
 
     /// Drops a part that was taken off a collection: a large one in the background.
@@ -313,36 +294,41 @@ impl<'k, 's> Writer<'k, 's> {
         self.store.common.drop_later(vec![value]);
     }
 
-    /// Tells every partition that is held the same effect.
-    fn tell_all(&mut self, namespace: Namespace, effect: &Effect<'_>) {
-        let store = self.store;
-        let Keyspace { held, .. } = &mut *self.keyspace;
+    /// Makes the same change in every partition that is held, and tells each. Touches the watched keys that were or will
+    /// be there in the databases that change: `replaced` says what takes a database's place.
+    fn change_all(
+        &mut self,
+        database: Database,
+        effect: &Effect<'_>,
+        replaced: impl Fn(Database) -> Option<Database>,
+        change: impl Fn(&Common, &mut Shard, Partition),
+    ) {
+        let Keyspace { held, partitions, store, now, .. } = &mut *self.keyspace;
+        let common = &store.common;
+        let mut rest = partitions.as_slice();
         for (number, shard) in held.shards_mut() {
-            for partition in Partition::all().filter(|&partition| store.shard_of(partition) == number) {
-                let stamp = next_stamp(store, shard, partition, namespace);
+            let count = rest.iter().take_while(|&&partition| store.shard_of(partition) == number).count();
+            let (some, after) = rest.split_at(count);
+            rest = after;
+            shard.watchers.touch_all(|watched, key| {
+                let partition = Partition::of(key);
+                let has = |database| shard.has(common, (partition, database), key, *now);
+                some.binary_search(&partition).is_ok()
+                    && replaced(watched).is_some_and(|other| has(watched) || has(other))
+            });
+            for &partition in some {
+                change(common, shard, partition);
+                let stamp = next_stamp(shard, partition, database);
                 self.sink.effect(stamp, effect);
             }
         }
     }
-
-    /// Touches the watched keys of a database that exist in either namespace: what it was, what it will be.
-    fn touch_watchers(&mut self, database: Database, before: Namespace, after: Namespace) {
-        let Keyspace { held, store, now, .. } = &mut *self.keyspace;
-        for (_, shard) in held.shards_mut() {
-            shard.watchers.touch_all(database, |key| {
-                [before, after].into_iter().any(|space| {
-                    let found = shard.find(&store.common.lookup(space, key));
-                    found.is_some_and(|found| !found.layout.deadline.passed(*now))
-                })
-            });
-        }
-    }
 }
 
-fn next_stamp(store: &Store, shard: &mut Shard, partition: Partition, namespace: Namespace) -> Stamp {
-    let last = &mut shard.sequences[store.place_in_shard(partition)];
+fn next_stamp(shard: &mut Shard, partition: Partition, database: Database) -> Stamp {
+    let last = &mut shard.part_mut(partition).sequence;
     *last += 1;
-    Stamp { partition, namespace, sequence: *last }
+    Stamp { partition, database: database.byte(), sequence: *last }
 }
 
 /// Bytes that a string which was written to keeps to spare: as much again as it is long, up to this, as Redis does.

@@ -72,6 +72,12 @@ impl<'a> Out<'a> {
         self.buffer.len()
     }
 
+    /// What was written since the mark.
+    #[must_use]
+    pub fn since(&self, mark: usize) -> &[u8] {
+        &self.buffer[mark..]
+    }
+
     /// Takes back what was written since the mark.
     pub fn rewind(&mut self, mark: usize) {
         self.buffer.truncate(mark);

@@ -162,6 +162,7 @@ fn filled(eviction: &str, keys: u64) -> Arc<Store> {
             set: SetLimits { integers_max: 512, entries_max: 128, value_bytes_max: 64 },
             sorted_set: SortedSetLimits { entries_max: 128, member_bytes_max: 64 },
         },
+        hash_seed: None,
     });
     let store = Arc::new(store.expect("addresses"));
     assert_eq!(store.sweep_parts(), 2);

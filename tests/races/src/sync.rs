@@ -33,6 +33,10 @@ impl<T> RwLock<T> {
         self.0.try_read().ok()
     }
 
+    pub(crate) fn try_write(&self) -> Option<RwLockWriteGuard<'_, T>> {
+        self.0.try_write().ok()
+    }
+
     pub(crate) fn write(&self) -> RwLockWriteGuard<'_, T> {
         self.0.write().expect("no thread panicked")
     }

@@ -11,13 +11,13 @@ use larder_node::clock::Clock;
 use larder_node::commands;
 use larder_node::commands::context::ValueLimits;
 use larder_node::commands::error::CommandError;
-use larder_node::commands::perform::{Performer, Request, end_watches};
-use larder_node::commands::ports::Node;
+use larder_node::commands::perform::{Ending, Performer, Request, end_watches};
+use larder_node::commands::ports::{self, Node};
 use larder_node::commands::session::{QueuedCommand, Replies, Session};
 use larder_node::commands::spec::{Flags, Run};
 use larder_node::config::{self, Config};
 use larder_node::limits::ITEM_OVERHEAD_BYTES;
-use larder_node::server::{Facts, NodeStatistics, Password, Shared, SharedParts, Tunables};
+use larder_node::server::{Facts, NodeStatistics, OneNode, Password, Shared, SharedParts, Tunables};
 use larder_node::store::{
     CollectionLimits, HashLimits, ListLimits, Lookups, SetLimits, SortedSetLimits, Store, StoreSettings,
 };
@@ -56,6 +56,7 @@ impl Driver {
                 set: SetLimits { integers_max: 4, entries_max: 3, value_bytes_max: 16 },
                 sorted_set: SortedSetLimits { entries_max: 4, member_bytes_max: 16 },
             },
+            hash_seed: None,
         });
         let store = Arc::new(store.expect("addresses for a small store"));
         let shared = join(config, &store, &clock);
@@ -191,7 +192,10 @@ impl Driver {
             store: &self.store,
             node: &self.shared,
             random: &mut self.random,
-            sink: &mut Forgotten,
+            custody: &mut Forgotten,
+            guarded: false,
+            ending: Ending::Free,
+            among: None,
             limits: ValueLimits { string_bytes_max: VALUE_BYTES_MAX },
             lookups: &mut Lookups::default(),
             now: self.clock.now(),
@@ -240,6 +244,7 @@ fn join(config: Config, store: &Arc<Store>, clock: &Arc<HandClock>) -> Shared {
         commands,
         tunables,
         clock: Arc::clone(clock) as Arc<dyn Clock>,
+        membership: Arc::new(OneNode::new(Ipv4Addr::LOCALHOST.to_string(), 6379, 1)),
         facts: Facts {
             region: "local".to_owned(),
             service: "default".to_owned(),
@@ -249,6 +254,7 @@ fn join(config: Config, store: &Arc<Store>, clock: &Arc<HandClock>) -> Shared {
             started_at: clock.now(),
         },
         stop: CancellationToken::new(),
+        region: None,
     })
 }
 
@@ -266,6 +272,8 @@ impl Clock for HandClock {
 }
 
 struct Forgotten;
+
+impl ports::Alone for Forgotten {}
 
 impl EffectSink for Forgotten {
     fn effect(&mut self, _stamp: Stamp, _effect: &Effect<'_>) {}

@@ -1,9 +1,10 @@
-//! What a load asks: batches of GET and SET over a range of keys, drawn from a seed, already in wire form.
+//! What a load asks: batches of GET, MGET and SET over some keys, drawn from a seed, already in wire form.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The settings of a load.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Load {
     /// The server's port on 127.0.0.1.
     pub port: u16,
@@ -15,10 +16,21 @@ pub struct Load {
     pub time: Duration,
     /// Keys `key:0` to one below this, each as likely as the others.
     pub keys: u64,
+    /// Keys to use in their place, if there are any.
+    pub names: Arc<[String]>,
+    /// Reads are MGETs of so many keys; GETs if it is 0.
+    pub keys_per_read: usize,
     /// Length of a value.
     pub value_bytes: usize,
-    /// One request in this many is a SET, the others are GETs.
+    /// One request in this many is a SET, the others are reads; none is if it is 0.
     pub set_every: u64,
+}
+
+impl Load {
+    /// How many keys there are.
+    pub fn keys(&self) -> u64 {
+        if self.names.is_empty() { self.keys } else { self.names.len() as u64 }
+    }
 }
 
 /// An endless row of requests.
@@ -26,6 +38,8 @@ pub struct Load {
 pub struct Mix {
     state: u64,
     keys: u64,
+    names: Arc<[String]>,
+    keys_per_read: usize,
     set_every: u64,
     value: Vec<u8>,
 }
@@ -36,8 +50,10 @@ impl Mix {
         Self {
             // Any state but zero; neighbouring seeds must not give neighbouring rows.
             state: (seed + 1).wrapping_mul(SPREAD),
-            keys: load.keys.max(1),
-            set_every: load.set_every.max(1),
+            keys: load.keys().max(1),
+            names: Arc::clone(&load.names),
+            keys_per_read: load.keys_per_read,
+            set_every: load.set_every,
             value: vec![b'x'; load.value_bytes],
         }
     }
@@ -45,16 +61,29 @@ impl Mix {
     /// Appends the next request.
     pub fn push(&mut self, batch: &mut Vec<u8>) {
         let key = self.draw() % self.keys;
-        if self.draw().is_multiple_of(self.set_every) {
+        if self.set_every > 0 && self.draw().is_multiple_of(self.set_every) {
             self.push_set(key, batch);
+        } else if self.keys_per_read > 0 {
+            let mut words = vec!["MGET".to_owned()];
+            for _ in 0..self.keys_per_read {
+                let key = self.draw() % self.keys;
+                words.push(self.name(key));
+            }
+            let words: Vec<&[u8]> = words.iter().map(String::as_bytes).collect();
+            push_arguments(batch, &words);
         } else {
-            push_arguments(batch, &[b"GET", format!("key:{key}").as_bytes()]);
+            push_arguments(batch, &[b"GET", self.name(key).as_bytes()]);
         }
     }
 
     /// Appends a SET of this key.
     pub fn push_set(&self, key: u64, batch: &mut Vec<u8>) {
-        push_arguments(batch, &[b"SET", format!("key:{key}").as_bytes(), &self.value]);
+        push_arguments(batch, &[b"SET", self.name(key).as_bytes(), &self.value]);
+    }
+
+    fn name(&self, key: u64) -> String {
+        let at = usize::try_from(key).unwrap_or(usize::MAX);
+        self.names.get(at).map_or_else(|| format!("key:{key}"), String::clone)
     }
 
     /// xorshift64: cheap, and the same everywhere.
@@ -76,18 +105,35 @@ const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 mod tests {
     use super::*;
 
-    #[test]
-    fn one_request_in_eleven_is_a_set_and_all_keys_come() {
-        let load = Load {
+    fn load() -> Load {
+        Load {
             port: 0,
             connections: 1,
             pipeline: 1,
             time: Duration::ZERO,
             keys: 10,
+            names: Arc::default(),
+            keys_per_read: 0,
             value_bytes: 64,
             set_every: 11,
-        };
-        let mut mix = Mix::new(&load, 0);
+        }
+    }
+
+    #[test]
+    fn reads_of_many_are_of_the_keys_that_were_named() {
+        let names = ["one", "two"].map(str::to_owned).into();
+        let mut mix = Mix::new(&Load { names, keys_per_read: 3, set_every: 0, ..load() }, 0);
+        let mut batch = Vec::new();
+        (0..100).for_each(|_| mix.push(&mut batch));
+        let text = String::from_utf8(batch).unwrap();
+        assert_eq!(text.matches("*4\r\n$4\r\nMGET\r\n").count(), 100);
+        let [ones, twos] = ["one", "two"].map(|name| text.matches(&format!("$3\r\n{name}\r\n")).count());
+        assert!(ones > 0 && twos > 0 && ones + twos == 300, "{ones} and {twos}");
+    }
+
+    #[test]
+    fn one_request_in_eleven_is_a_set_and_all_keys_come() {
+        let mut mix = Mix::new(&load(), 0);
         let mut batch = Vec::new();
         (0..11_000).for_each(|_| mix.push(&mut batch));
         let text = String::from_utf8(batch).unwrap();

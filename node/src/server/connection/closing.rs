@@ -19,7 +19,10 @@ impl Connection {
             let input = poll_fn(|cx| self.poll_input(cx));
             let Ok(Ok(mut step)) = timeout(LAST_READ_TIME, input).await else { break };
             self.send().await?;
-            while step == Step::Yield {
+            while matches!(step, Step::Yield | Step::Stall(_)) {
+                if let Step::Stall(why) = step {
+                    self.stall_over(why).await?;
+                }
                 step = self.run_input();
                 self.send().await?;
             }
@@ -33,6 +36,7 @@ impl Connection {
     /// Sends what is left and says that it was the last. Bytes that still come are read and dropped for a moment: a
     /// socket that is closed with unread bytes is reset, and the client could lose its last replies.
     pub(super) async fn close(&mut self) -> io::Result<()> {
+        self.settle_all().await?;
         self.send().await?;
         self.link.shut()?;
         let _ = timeout(LINGER_TIME, self.drop_input()).await;

@@ -1,0 +1,89 @@
+//! The leader's side of leases: requests wait for the next round that confirms the leadership, and are granted together.
+
+use std::rc::Rc;
+
+use larder_proto::topology::{ClusterId, MemberState, NodeId};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::Control;
+use super::answers::absent;
+use crate::cluster::machine::{MEMBERS_MAX, State};
+use crate::cluster::messages::{RenewReply, RenewRequest};
+use crate::cluster::raft::Node;
+use crate::cluster::rpc::Refusal;
+
+/// A request for a lease that waits for a round.
+pub(super) struct Waiting {
+    request: RenewRequest,
+    reply: oneshot::Sender<Result<RenewReply, Refusal>>,
+}
+
+impl Control {
+    /// Answers a request for a lease, after a round that begins after now.
+    pub(super) async fn renewed(&self, request: RenewRequest) -> Result<RenewReply, Refusal> {
+        let node = self.raft().ok_or_else(absent)?;
+        if !node.status().leads {
+            return Ok(RenewReply::elsewhere(self.other_leader()));
+        }
+        let (reply, replied) = oneshot::channel();
+        if self.duties.waiting.borrow().len() >= WAITING_MAX {
+            return Err(Refusal::new(Refusal::ABSENT, "too many requests for leases wait"));
+        }
+        self.duties.waiting.borrow_mut().push(Waiting { request, reply });
+        self.duties.asked.notify_one();
+        replied.await.map_err(|_| absent())?
+    }
+
+    /// One round after the other, while somebody waits.
+    pub(super) async fn rounds(self: Rc<Self>, node: Node<State>) {
+        loop {
+            self.duties.asked.notified().await;
+            let waiting = self.duties.waiting.take();
+            if waiting.is_empty() {
+                continue;
+            }
+            // It began after all of them had come. Whatever the leadership was confirmed in, it is only worth something if
+            // the term is the one whose grants are remembered, before the round and after it.
+            let term = node.status().term;
+            let confirmed = timeout(self.rule.length(), node.confirm_leadership()).await;
+            let status = node.status();
+            let is_same = status.leads && status.term == term && self.duties.leads_in(term);
+            let leads = matches!(confirmed, Ok(Ok(_))) && is_same;
+            let state = node.state();
+            for Waiting { request, reply } in waiting {
+                let decided = match leads {
+                    true => self.decide(&state, request),
+                    false => Ok(RenewReply::elsewhere(self.other_leader())),
+                };
+                let _ = reply.send(decided);
+            }
+        }
+    }
+
+    /// Grants or not, by the state as it is now. Nothing is awaited between looking at it and noting the grant.
+    fn decide(&self, state: &State, request: RenewRequest) -> Result<RenewReply, Refusal> {
+        let node = NodeId(request.node);
+        self.duties.note_bytes(request.owned());
+        let said = request.member.ok_or_else(|| Refusal::new(Refusal::MALFORMED, "no member"))?.member()?;
+        let Some(known) = state.topology.members.get(&node) else {
+            // Before the cluster is founded nobody is named.
+            let removed = state.topology.cluster != ClusterId(0);
+            return Ok(RenewReply { removed, ..RenewReply::default() });
+        };
+        let is_same = known.incarnation == said.incarnation;
+        let has_moved = (&known.host, known.port, &known.zone, known.version)
+            != (&said.host, said.port, &said.zone, said.version);
+        let may_serve = is_same && known.state != MemberState::Down;
+        if !may_serve || has_moved {
+            self.duties.wants_up(node, said.clone());
+        }
+        if may_serve && self.duties.grant(node, said.incarnation, self.now_ns()) {
+            return Ok(RenewReply::granted(state.topology.epoch));
+        }
+        Ok(RenewReply::default())
+    }
+}
+
+/// Requests for leases that wait for a round: as many as there are members, each asking a few times.
+const WAITING_MAX: usize = 4 * MEMBERS_MAX;

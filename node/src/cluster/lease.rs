@@ -1,0 +1,153 @@
+//! The arithmetic of leases: until when a holder may serve, and when the leader may call it down. Clocks are read by others;
+//! see README.md, Leases, for why the one ends before the other begins.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use larder_proto::topology::{Incarnation, NodeId};
+
+/// How long leases are and how far clocks may be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeaseRule {
+    /// Nanoseconds of a lease.
+    lease_ns: u64,
+}
+
+impl LeaseRule {
+    /// Leases of this length; none is shorter than 20 ms.
+    #[must_use]
+    pub fn new(lease: Duration) -> Self {
+        Self { lease_ns: (lease.as_nanos() as u64).max(LEASE_NS_MIN) }
+    }
+
+    /// How often a holder asks anew.
+    #[must_use]
+    pub const fn renew_every(self) -> Duration {
+        Duration::from_nanos(self.lease_ns / 4)
+    }
+
+    /// The length of a lease.
+    #[must_use]
+    pub const fn length(self) -> Duration {
+        Duration::from_nanos(self.lease_ns)
+    }
+
+    /// Until when, on its own clock, a holder may serve that had read its clock before it asked.
+    #[must_use]
+    pub const fn until_ns(self, asked_ns: u64) -> u64 {
+        asked_ns.saturating_add(self.lease_ns)
+    }
+
+    /// Nanoseconds on the leader's clock after which a lease that it has granted is over, whatever the holder's clock says.
+    #[must_use]
+    pub const fn over_after_ns(self) -> u64 {
+        self.lease_ns + self.lease_ns / 100 * 2 * DRIFT_PERCENT + MARGIN_NS
+    }
+}
+
+/// What a leader remembers of the leases that it granted, on its own clock.
+///
+/// ```text
+///   follows ─ lead ► leads ─ follow ► follows
+///
+///   a node:  unseen ─ granted / first asked about ► counted from then ─ time passes ► over ─ calling ► called
+///                                                                                              (no more grants) ─ settled ► unseen
+/// ```
+#[derive(Debug)]
+pub struct Grants {
+    rule: LeaseRule,
+    /// When this node learned that it leads; none while it does not.
+    led_since_ns: Option<u64>,
+    nodes: BTreeMap<NodeId, Grant>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Grant {
+    /// When the newest lease was granted, or when the node was seen first.
+    at_ns: u64,
+    /// The run of its process that got a lease; none before the first grant of this leader.
+    incarnation: Option<Incarnation>,
+    /// It is about to be called down: it must not get a lease any more.
+    calling: bool,
+}
+
+impl Grants {
+    /// Those of a node that does not lead.
+    #[must_use]
+    pub const fn new(rule: LeaseRule) -> Self {
+        Self { rule, led_since_ns: None, nodes: BTreeMap::new() }
+    }
+
+    /// The node has learned that it leads, or leads again. What it granted before does not count: another may have led.
+    pub fn lead(&mut self, now_ns: u64) {
+        self.led_since_ns = Some(now_ns);
+        self.nodes.clear();
+    }
+
+    /// The leader has been away: it could not hear who asked. Everybody gets the time of a whole lease from now on.
+    pub fn wait_longer(&mut self, now_ns: u64) {
+        self.led_since_ns = self.led_since_ns.map(|_| now_ns);
+    }
+
+    /// The node does not lead any more.
+    pub fn follow(&mut self) {
+        self.led_since_ns = None;
+        self.nodes.clear();
+    }
+
+    /// Notes a lease that is about to be answered, after a round that confirmed the leadership and began after the request
+    /// came. False if the node must not get one.
+    #[must_use]
+    pub fn grant(&mut self, node: NodeId, incarnation: Incarnation, now_ns: u64) -> bool {
+        if self.led_since_ns.is_none() {
+            return false;
+        }
+        let grant =
+            self.nodes.entry(node).or_insert(Grant { at_ns: now_ns, incarnation: None, calling: false });
+        if grant.calling {
+            return false;
+        }
+        *grant = Grant { at_ns: grant.at_ns.max(now_ns), incarnation: Some(incarnation), calling: false };
+        true
+    }
+
+    /// Whether every lease that the node may ever have got is over. A node that is not known counts from now on, so this is
+    /// asked about every member that is up, again and again.
+    pub fn is_over(&mut self, node: NodeId, now_ns: u64) -> bool {
+        let Some(led_since_ns) = self.led_since_ns else { return false };
+        let seen = Grant { at_ns: now_ns, incarnation: None, calling: false };
+        // Under the leader before, leases were granted at the latest when this one was elected.
+        let from_ns = self.nodes.entry(node).or_insert(seen).at_ns.max(led_since_ns);
+        now_ns.saturating_sub(from_ns) >= self.rule.over_after_ns()
+    }
+
+    /// The node is about to be called down: it gets no lease until [`Grants::settled`]. To be called before the change is
+    /// proposed.
+    pub fn calling(&mut self, node: NodeId, now_ns: u64) {
+        let seen = Grant { at_ns: now_ns, incarnation: None, calling: true };
+        self.nodes.entry(node).or_insert(seen).calling = true;
+    }
+
+    /// The state says what became of the call. To be called only when it is certain: the change has been applied or refused.
+    pub fn settled(&mut self, node: NodeId) {
+        self.nodes.remove(&node);
+    }
+
+    /// Nanoseconds that the newest lease of each node has left on this leader's clock, as far as it has granted any.
+    pub fn leases(&self, now_ns: u64) -> impl Iterator<Item = (NodeId, u64)> {
+        let granted = self.nodes.iter().filter(|(_, grant)| grant.incarnation.is_some());
+        granted.map(move |(node, grant)| (*node, self.rule.until_ns(grant.at_ns).saturating_sub(now_ns)))
+    }
+}
+
+/// How much two monotonic clocks may differ in rate.
+pub const DRIFT_PERCENT: u64 = 1;
+
+/// What a leader waits beyond the arithmetic.
+const MARGIN_NS: u64 = 20_000_000;
+
+/// The shortest lease that is renewed in time on a busy machine.
+const LEASE_NS_MIN: u64 = 20_000_000;
+
+#[cfg(test)]
+mod tests;

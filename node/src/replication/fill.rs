@@ -1,0 +1,222 @@
+//! Fills copies: one task for each. It begins with the partition locked, walks the keys while requests go on, requires the
+//! copy, and proves that it has everything before that is proposed. It ends early when the copy is none any more.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use larder_proto::slot::Partition;
+use larder_proto::topology::{CopyState, Epoch, NodeId, RowChange, Step};
+use parking_lot::Mutex;
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::yield_now;
+use tokio::time::{sleep, timeout};
+
+use super::cell::{Cell, Slot, Stage};
+use super::core::Core;
+use super::feed::Feed;
+use super::jobs::FillJob;
+use super::messages::{Effects, Start, frame, kind, put};
+use crate::limits::{
+    FILL_AHEAD_BYTES_MAX, FILL_PATIENCE, FILL_STEP_BYTES, PROPOSAL_RETRY_TIME, PROPOSED_STEPS_MAX,
+};
+use crate::store::Access;
+
+/// Copies that have everything and are to be proposed as in sync.
+#[derive(Debug, Default)]
+pub(super) struct Proven {
+    fills: Mutex<Vec<(FillJob, Epoch)>>,
+    more: Notify,
+}
+
+/// One copy that is being filled.
+struct Fill {
+    core: Arc<Core>,
+    job: FillJob,
+    term: Epoch,
+    feed: Arc<Feed>,
+}
+
+/// Fills one copy. `turns` bounds how many of its node's are filled at the same time.
+pub(super) async fn fill(core: Arc<Core>, job: FillJob, turns: Arc<Semaphore>) {
+    // The semaphore is never closed.
+    let Ok(turn) = turns.acquire_owned().await else { return };
+    core.unlocked(job.partition).await;
+    let Some(fill) = begin(&core, job) else { return };
+    fill.feed.wake_sender();
+    if let Some(barrier) = fill.walk().await
+        && fill.acknowledged(barrier).await
+    {
+        core.proven.fills.lock().push((job, fill.term));
+        core.proven.more.notify_one();
+    }
+    drop(turn);
+}
+
+/// Begins: from here on the copy gets every effect.
+fn begin(core: &Arc<Core>, job: FillJob) -> Option<Fill> {
+    let guard = core.store.lock_partition(job.partition, Access::Write, core.clock.now());
+    let part = core.part(job.partition);
+    let mut cell = part.cell.lock();
+    let (term, number) = (cell.term, job.partition.index() as u32);
+    let mut frames = vec![Vec::new()];
+    let start = Start { partition: number, term: term.0, sequence: guard.sequence(), since: job.since.0 };
+    frame(&mut frames[0], kind::BEGIN, |to| put(to, &start));
+    for message in cell.remembered.messages(number, term.0) {
+        let mut bytes = Vec::new();
+        frame(&mut bytes, kind::REMEMBERED, |to| put(to, &message));
+        frames.push(bytes);
+    }
+    let slot = cell.slot(job.node, job.since).filter(|slot| slot.stage == Stage::Waiting)?;
+    slot.stage = Stage::Fed;
+    let feed = Arc::clone(&slot.feed);
+    slot.note_start(core.append(&feed, &frames[0]));
+    frames[1..].iter().for_each(|frame| slot.note(core.append(&feed, frame)));
+    part.publish(&cell, core.own());
+    Some(Fill { core: Arc::clone(core), job, term, feed })
+}
+
+impl Fill {
+    /// Sends every key as it is, then requires the copy. The position that it has to acknowledge to be in sync.
+    async fn walk(&self) -> Option<u64> {
+        let mut from = 0;
+        loop {
+            self.room().await;
+            self.core.unlocked(self.job.partition).await;
+            let next = self.step(from)?;
+            self.feed.wake_sender();
+            let Some(next) = next else { break };
+            from = next;
+            yield_now().await;
+        }
+        self.core.unlocked(self.job.partition).await;
+        self.require()
+    }
+
+    /// Sends some keys. Where to go on, or `None` at the end; `None` for all if the copy is none any more.
+    fn step(&self, from: u64) -> Option<Option<u64>> {
+        let core = &self.core;
+        // Locked for reading: nobody writes meanwhile, so keys and effects are sent in one order.
+        let guard = core.store.lock_partition(self.job.partition, Access::Read, core.clock.now());
+        let mut keys = Vec::new();
+        let copied = guard.copy_out(from, FILL_STEP_BYTES, &mut keys);
+        let partition = self.job.partition.index() as u64;
+        let message = Effects { partition, term: self.term, effects: &keys, ..Effects::default() };
+        let mut bytes = Vec::new();
+        frame(&mut bytes, kind::KEYS, |to| message.encode(to));
+        let mut cell = core.part(self.job.partition).cell.lock();
+        let feed = &self.feed;
+        let slot = self.slot(&mut cell)?;
+        slot.note(core.append(feed, &bytes));
+        Some(copied.next)
+    }
+
+    /// From here on replies wait for the copy. Everything that was sent before has to be acknowledged before it is proposed.
+    fn require(&self) -> Option<u64> {
+        let core = &self.core;
+        let _guard = core.store.lock_partition(self.job.partition, Access::Write, core.clock.now());
+        let part = core.part(self.job.partition);
+        let mut cell = part.cell.lock();
+        let slot = self.slot(&mut cell)?;
+        slot.stage = Stage::Required;
+        let barrier = slot.last;
+        part.publish(&cell, core.own());
+        Some(barrier)
+    }
+
+    /// The copy, if it still is one under the same owner and has taken everything so far.
+    fn slot<'c>(&self, cell: &'c mut Cell) -> Option<&'c mut Slot> {
+        if !cell.is_owner() || cell.term != self.term {
+            return None;
+        }
+        cell.slot(self.job.node, self.job.since).filter(|slot| slot.is_fed() && !slot.is_rejected)
+    }
+
+    /// Waits until little enough is under way to the copy. Where clients alone keep it busy, the copy is filled all the same,
+    /// as long as its queue is not half full.
+    async fn room(&self) {
+        if timeout(FILL_PATIENCE, self.room_within(FILL_AHEAD_BYTES_MAX)).await.is_err() {
+            self.room_within(self.feed.bytes_max() / 2).await;
+        }
+    }
+
+    async fn room_within(&self, bytes_max: usize) {
+        poll_fn(|cx| {
+            self.feed.watch(cx.waker());
+            let has_room = self.feed.is_closed() || self.feed.bytes() <= bytes_max;
+            if has_room { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    /// Waits until the copy has acknowledged this position. Whether it still counts.
+    async fn acknowledged(&self, position: u64) -> bool {
+        poll_fn(|cx| {
+            self.feed.watch(cx.waker());
+            let is_over = self.feed.is_closed() || self.feed.acknowledged() >= position;
+            if is_over { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        !self.feed.is_closed() && self.slot(&mut self.core.part(self.job.partition).cell.lock()).is_some()
+    }
+}
+
+/// Proposes copies as in sync, many at once, until the topology says so or they are none any more. Never ends.
+pub(super) async fn propose_proven(core: Arc<Core>) {
+    let mut open: Vec<(FillJob, Epoch)> = Vec::new();
+    loop {
+        open.append(&mut core.proven.fills.lock());
+        open.retain(|(job, term)| is_open(&core, job, *term));
+        if open.is_empty() {
+            core.proven.more.notified().await;
+            continue;
+        }
+        let steps = open.iter().take(PROPOSED_STEPS_MAX).map(|(job, term)| Step {
+            partition: job.partition,
+            term: *term,
+            change: RowChange::MarkInSync { node: job.node, since: job.since },
+        });
+        match core.proposals.propose(steps.collect()).await {
+            Ok(epoch) => {
+                let _ = timeout(PROPOSAL_RETRY_TIME, core.epoch_adopted(epoch)).await;
+                // What had no effect is asked for again, but not at once.
+                open.retain(|(job, term)| is_open(&core, job, *term));
+                if !open.is_empty() && core.epoch() >= epoch {
+                    sleep(PROPOSAL_RETRY_TIME).await;
+                }
+            }
+            Err(error) => {
+                tracing::debug!(%error, "copies that have everything cannot be proposed as in sync");
+                sleep(PROPOSAL_RETRY_TIME).await;
+            }
+        }
+    }
+}
+
+/// Whether the copy has to be proposed still.
+fn is_open(core: &Core, job: &FillJob, term: Epoch) -> bool {
+    let is_filling = core.topology().is_some_and(|topology| {
+        let copy = topology.row(job.partition).copy(job.node).copied();
+        copy.is_some_and(|copy| copy.since == job.since && copy.state == CopyState::Filling)
+    });
+    let mut cell = core.part(job.partition).cell.lock();
+    let counts = cell.is_owner() && cell.term == term;
+    let slot = cell.slot(job.node, job.since);
+    is_filling && counts && slot.is_some_and(|slot| slot.stage == Stage::Required && !slot.is_rejected)
+}
+
+impl Core {
+    /// Copies that are being filled.
+    pub(super) fn filling(&self) -> Vec<(Partition, NodeId)> {
+        let Some(topology) = self.topology() else { return Vec::new() };
+        let own = self.own();
+        Partition::all()
+            .filter(|&partition| own.is_some() && topology.row(partition).owner == own)
+            .flat_map(|partition| {
+                let copies = topology.row(partition).copies.clone();
+                let filling = copies.into_iter().filter(|copy| copy.state == CopyState::Filling);
+                filling.map(move |copy| (partition, copy.node))
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,51 @@
+//! One partition as all threads see it: what a request looks at without a lock beside what is behind one.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use larder_proto::topology::NodeId;
+use parking_lot::Mutex;
+
+use super::cell::{Cell, Role};
+use super::ports::Place;
+
+/// One partition. Lock order: the partition's own lock in the store, then the cell, then the queue of a feed.
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    /// Where it is served, as a number. Changes while the partition is locked for writing.
+    place: AtomicU64,
+    /// Whether any copy is sent effects. Changes while the partition is locked for writing.
+    pub(super) is_fed: AtomicBool,
+    /// Whether replies may have to wait, of reads too.
+    pub(super) is_unsettled: AtomicBool,
+    /// Bytes that it held when they were looked at last, for reports.
+    pub(super) bytes_seen: AtomicU64,
+    pub(super) cell: Mutex<Cell>,
+}
+
+impl Part {
+    /// Where it is served.
+    #[inline]
+    pub(super) fn place(&self) -> Place {
+        match self.place.load(Ordering::Acquire) {
+            WAITING => Place::Waiting,
+            HERE => Place::Here,
+            number => Place::At(NodeId(number - FIRST_NODE)),
+        }
+    }
+
+    /// Lets requests see what the cell says, which the caller has locked, as the partition.
+    pub(super) fn publish(&self, cell: &Cell, owner: Option<NodeId>) {
+        let place = match (cell.role, owner) {
+            (Role::Serving, _) => HERE,
+            (Role::Yielding, _) | (_, None) => WAITING,
+            (Role::Absent | Role::Copy { .. }, Some(owner)) => owner.0.saturating_add(FIRST_NODE),
+        };
+        self.place.store(place, Ordering::Release);
+        self.is_fed.store(cell.is_fed(), Ordering::Release);
+        self.is_unsettled.store(!cell.is_settled(), Ordering::Release);
+    }
+}
+
+const WAITING: u64 = 0;
+const HERE: u64 = 1;
+const FIRST_NODE: u64 = 2;

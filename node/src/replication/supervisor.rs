@@ -1,0 +1,42 @@
+//! Runs the tasks of replication on one thread: one that looks after copies, one that proposes those that have everything,
+//! one for each feed, each copy that is filled, and each order to hand over. All of them end when this does.
+
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::core::Core;
+use super::fill::{fill, propose_proven};
+use super::hand_over::hand_over;
+use super::jobs::Job;
+use super::keeper::keep;
+use super::sender::send;
+use crate::limits::FILLS_PER_NODE;
+
+/// Runs everything that goes on by itself. Never ends.
+pub(super) async fn run(core: Arc<Core>) {
+    let mut tasks = JoinSet::new();
+    let mut turns = BTreeMap::new();
+    tasks.spawn_local(keep(Arc::clone(&core)));
+    tasks.spawn_local(propose_proven(Arc::clone(&core)));
+    loop {
+        let core = Arc::clone(&core);
+        match poll_fn(|cx| core.jobs.poll(cx)).await {
+            Job::Feed(feed) => {
+                tasks.spawn_local(send(core, feed));
+            }
+            Job::Fill(job) => {
+                let turn = turns.entry(job.node).or_insert_with(|| Arc::new(Semaphore::new(FILLS_PER_NODE)));
+                tasks.spawn_local(fill(core, job, Arc::clone(turn)));
+            }
+            Job::HandOver(partitions) => {
+                tasks.spawn_local(hand_over(core, partitions));
+            }
+        }
+        // What has ended is let go of.
+        while tasks.try_join_next().is_some() {}
+    }
+}

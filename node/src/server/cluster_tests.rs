@@ -1,0 +1,447 @@
+//! Nodes of one process that forward to each other over streams in memory. Who owns what, and what copies have acknowledged,
+//! is said by the test; all nodes share one store, as if copies were perfect.
+
+pub(super) mod harness;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use larder_proto::slot::Partition;
+
+use self::harness::{Cluster, NODES};
+
+/// A key of each node, by the partition that it lies in.
+fn key_of(cluster: &Cluster, node: u64) -> String {
+    (0..).map(|number| format!("k{number}")).find(|key| cluster.owner(key) == Some(node)).unwrap()
+}
+
+#[test]
+fn any_node_answers_for_every_key_and_replies_keep_their_order() {
+    harness::run(|cluster| async move {
+        let mut client = cluster.client(1).await;
+        let mut asked = String::new();
+        let mut expected = String::new();
+        for number in 0..300 {
+            asked += &format!("set k{number} v{number}\r\nget k{number}\r\necho e{number}\r\n");
+            let value = format!("v{number}");
+            let echo = format!("e{number}");
+            expected += &format!("+OK|${}|{value}|${}|{echo}|", value.len(), echo.len());
+        }
+        client.send(&asked).await;
+        assert_eq!(client.read(expected.len()).await, expected);
+        let mut other = cluster.client(2).await;
+        other.expect("get k7", "$2|v7|").await;
+        other.expect("incr k7", "-ERR value is not an integer or out of range|").await;
+        other
+            .expect("lpush k7 a", "-WRONGTYPE Operation against a key holding the wrong kind of value|")
+            .await;
+        other.expect("select 3", "+OK|").await;
+        other.expect("get k7", "$-1|").await;
+        assert!(cluster.forwarded() > 100);
+    });
+}
+
+#[test]
+fn requests_on_several_nodes_are_divided_and_merged_in_order() {
+    harness::run(|cluster| async move {
+        let mut client = cluster.client(1).await;
+        let keys: Vec<String> = (1..=NODES).map(|node| key_of(&cluster, node)).collect();
+        let [a, b, c] = [&keys[0], &keys[1], &keys[2]];
+        client.expect(&format!("mset {a} 1 {b} 2 {c} 3"), "+OK|").await;
+        client.expect(&format!("mget {c} {a} nosuch {b} {c}"), "*5|$1|3|$1|1|$-1|$1|2|$1|3|").await;
+        client.expect(&format!("exists {a} {b} {c} {a}"), ":4|").await;
+        client.expect(&format!("touch {a} {b} nosuch"), ":2|").await;
+        client.expect(&format!("del {a} {c}"), ":2|").await;
+        client.expect(&format!("unlink {a} {b}"), ":1|").await;
+        client
+            .expect(&format!("rename {a} {b}"), "-CROSSSLOT Keys in request don't hash to the same slot|")
+            .await;
+        client
+            .expect(&format!("sunion {a} {b}"), "-CROSSSLOT Keys in request don't hash to the same slot|")
+            .await;
+    });
+}
+
+#[test]
+fn client_reply_is_kept_to_when_keys_live_elsewhere() {
+    harness::run(|cluster| async move {
+        let mut client = cluster.client(1).await;
+        let (a, b) = (key_of(&cluster, 2), key_of(&cluster, 3));
+        client
+            .send(&format!("client reply skip\r\nset {a} 1\r\nget {a}\r\nclient reply off\r\nset {b} 2\r\n"))
+            .await;
+        client.send(&format!("mset {a} 5 {b} 6\r\nclient reply on\r\nmget {a} {b}\r\n")).await;
+        client.read_all("$1|1|+OK|*2|$1|5|$1|6|").await;
+    });
+}
+
+#[test]
+fn replies_wait_for_copies_and_requests_run_on() {
+    harness::run(|cluster| async move {
+        cluster.hold_acknowledgements(true);
+        let mut client = cluster.client(1).await;
+        let (own, away) = (key_of(&cluster, 1), key_of(&cluster, 2));
+        client.send(&format!("set {own} 1\r\nset {away} 2\r\nping\r\nincr {own}\r\n")).await;
+        client.expect_silence().await;
+        let mut other = cluster.client(2).await;
+        // What is not acknowledged yet is not shown either.
+        other.send(&format!("get {own}\r\n")).await;
+        other.expect_silence().await;
+        cluster.hold_acknowledgements(false);
+        client.read_all("+OK|+OK|+PONG|:2|").await;
+        other.read_all("$1|2|").await;
+    });
+}
+
+#[test]
+fn an_owner_only_client_does_not_wait_for_copies() {
+    harness::run(|cluster| async move {
+        cluster.hold_acknowledgements(true);
+        let mut client = cluster.client(1).await;
+        let (own, away) = (key_of(&cluster, 1), key_of(&cluster, 2));
+        client.expect("client ack owner", "+OK|").await;
+        client.expect(&format!("set {own} 1"), "+OK|").await;
+        client.expect(&format!("set {away} 1"), "+OK|").await;
+        client.expect("client ack in-sync", "+OK|").await;
+        client.send(&format!("get {own}\r\n")).await;
+        client.expect_silence().await;
+        client.expect_after(|| cluster.hold_acknowledgements(false), "$1|1|").await;
+        client.expect("client ack what", "-ERR syntax error|").await;
+    });
+}
+
+#[test]
+fn a_request_follows_its_partition_to_the_next_owner() {
+    harness::run(|cluster| async move {
+        let mut client = cluster.client(1).await;
+        let away = key_of(&cluster, 2);
+        client.expect(&format!("incr {away}"), ":1|").await;
+        // Nobody serves it: the request waits, and what is behind it too.
+        cluster.give(&away, None);
+        client.send(&format!("incr {away}\r\nping\r\nincr {away}\r\n")).await;
+        client.expect_silence().await;
+        cluster.give(&away, Some(3));
+        client.read_all(":2|+PONG|:3|").await;
+        cluster.give(&away, Some(1));
+        client.expect(&format!("incr {away}"), ":4|").await;
+    });
+}
+
+#[test]
+fn a_node_that_knows_less_than_the_owner_asks_until_it_knows() {
+    harness::run(|cluster| async move {
+        let mut client = cluster.client(1).await;
+        let away = key_of(&cluster, 2);
+        client.expect(&format!("incr {away}"), ":1|").await;
+        // The owner has given the partition away; the first node has not heard of it.
+        cluster.give_as_seen_by(2, &away, Some(3));
+        cluster.give_as_seen_by(3, &away, Some(3));
+        client.send(&format!("incr {away}\r\nincr {away}\r\nget {away}\r\n")).await;
+        client.expect_silence().await;
+        cluster.give_as_seen_by(1, &away, Some(3));
+        client.read_all(":2|:3|$1|3|").await;
+    });
+}
+
+#[test]
+fn a_write_on_a_broken_link_is_carried_out_once() {
+    harness::run(|cluster| async move {
+        let mut client = cluster.client(1).await;
+        let away = key_of(&cluster, 2);
+        client.expect(&format!("incr {away}"), ":1|").await;
+        // It is carried out, and its reply is lost with the link.
+        cluster.hold_acknowledgements(true);
+        client.send(&format!("incr {away}\r\nget {away}\r\n")).await;
+        cluster.until(|| cluster.effects() == 2).await;
+        cluster.cut_links();
+        cluster.hold_acknowledgements(false);
+        client.read_all(":2|$1|2|").await;
+        assert_eq!(cluster.effects(), 2, "carried out twice");
+    });
+}
+
+#[test]
+fn a_write_whose_owner_is_lost_is_carried_out_once_by_the_next() {
+    harness::run(|cluster| async move {
+        let mut client = cluster.client(1).await;
+        for owner in [1, 2] {
+            let key = key_of(&cluster, owner);
+            cluster.hold_acknowledgements(true);
+            let before = cluster.effects();
+            client.send(&format!("incr {key}\r\nincr {key}\r\n")).await;
+            cluster.until(|| cluster.effects() == before + 2).await;
+            cluster.give(&key, Some(3));
+            cluster.hold_acknowledgements(false);
+            client.read_all(":1|:2|").await;
+            assert_eq!(cluster.effects(), before + 2, "carried out twice");
+        }
+    });
+}
+
+#[test]
+fn a_large_write_whose_owner_is_lost_has_an_unknown_outcome() {
+    harness::run(|cluster| async move {
+        let mut client = cluster.client(1).await;
+        let key = key_of(&cluster, 1);
+        cluster.hold_acknowledgements(true);
+        client
+            .send(&format!(
+                "set {key} 1\r\n*3\r\n$3\r\nset\r\n${}\r\n{key}\r\n$20000\r\n{}\r\n",
+                key.len(),
+                "x".repeat(20_000)
+            ))
+            .await;
+        cluster.until(|| cluster.effects() == 2).await;
+        cluster.give(&key, Some(2));
+        client.expect_silence().await;
+        cluster.hold_acknowledgements(false);
+        let reply = client.read_lines(2).await;
+        assert!(reply.starts_with("+OK|-ERR outcome unknown"), "{reply}");
+    });
+}
+
+#[test]
+fn a_divided_request_is_divided_again_when_keys_move() {
+    harness::run(|cluster| async move {
+        let mut client = cluster.client(1).await;
+        let keys: Vec<String> = (0..40).map(|number| format!("k{number}")).collect();
+        let pairs: Vec<String> = keys.iter().map(|key| format!("{key} {key}")).collect();
+        client.expect(&format!("mset {}", pairs.join(" ")), "+OK|").await;
+        // The first node believes that all is at the second, which has given half away.
+        for key in &keys {
+            cluster.give_as_seen_by(1, key, Some(2));
+            let to = if key.len() == 2 { 2 } else { 3 };
+            (2..=3).for_each(|node| cluster.give_as_seen_by(node, key, Some(to)));
+        }
+        client.send(&format!("mget {}\r\n", keys.join(" "))).await;
+        client.expect_silence().await;
+        for key in &keys {
+            cluster.give_as_seen_by(1, key, Some(if key.len() == 2 { 2 } else { 3 }));
+        }
+        let values: String = keys.iter().map(|key| format!("${}|{key}|", key.len())).collect();
+        client.read_all(&format!("*40|{values}")).await;
+    });
+}
+
+#[test]
+fn what_finds_no_place_in_time_is_told_so() {
+    harness::run(|cluster| async move {
+        cluster.set_patience(Duration::from_millis(60));
+        let mut client = cluster.client(1).await;
+        let key = key_of(&cluster, 2);
+        client.expect(&format!("incr {key}"), ":1|").await;
+        cluster.give(&key, None);
+        client.send(&format!("incr {key}\r\nget {key}\r\nping\r\n")).await;
+        let reply = client.read_lines(3).await;
+        assert_eq!(reply.matches("-CLUSTERDOWN no node serves the keys").count(), 2, "{reply}");
+        assert!(reply.ends_with("+PONG|"), "{reply}");
+        cluster.give(&key, Some(1));
+        client.expect(&format!("incr {key}"), ":2|").await;
+    });
+}
+
+#[test]
+fn a_transaction_is_carried_out_by_the_node_that_has_its_keys() {
+    harness::run(|cluster| async move {
+        let mut client = cluster.client(1).await;
+        let (away, other) = (key_of(&cluster, 2), key_of(&cluster, 3));
+        client.expect("multi", "+OK|").await;
+        for line in
+            [&format!("set {away} 5"), "ping", &format!("incr {away}"), "select 2", &format!("incr {away}")]
+        {
+            client.expect(line, "+QUEUED|").await;
+        }
+        client.expect("exec", "*5|+OK|+PONG|:6|+OK|:1|").await;
+        client.expect(&format!("get {away}"), "$1|1|").await;
+        client.expect("select 0", "+OK|").await;
+        client.expect(&format!("get {away}"), "$1|6|").await;
+        // A failing command fails alone.
+        client.send(&format!("multi\r\nlpush {away} a\r\nget {away}\r\nexec\r\n")).await;
+        let wrong = "-WRONGTYPE Operation against a key holding the wrong kind of value|";
+        client.read_all(&format!("+OK|+QUEUED|+QUEUED|*2|{wrong}$1|6|")).await;
+        client.send(&format!("multi\r\nset {away} 1\r\nset {other} 1\r\nexec\r\nget {away}\r\n")).await;
+        let crossed = "-EXECABORT Transaction discarded because of: CROSSSLOT Keys in request don't hash to the same slot|";
+        client.read_all(&format!("+OK|+QUEUED|+QUEUED|{crossed}$1|6|")).await;
+        client.expect("multi", "+OK|").await;
+        client.expect("discard", "+OK|").await;
+        client.expect("exec", "-ERR EXEC without MULTI|").await;
+    });
+}
+
+#[test]
+fn a_watch_on_another_node_discards_what_it_should() {
+    harness::run(|cluster| async move {
+        let (mut client, mut other) = (cluster.client(1).await, cluster.client(3).await);
+        let away = key_of(&cluster, 2);
+        let transaction = format!("multi\r\nincr {away}\r\nexec\r\n");
+        client.expect(&format!("watch {away}"), "+OK|").await;
+        client.send(&transaction).await;
+        client.read_all("+OK|+QUEUED|*1|:1|").await;
+        client.expect(&format!("watch {away}"), "+OK|").await;
+        other.expect(&format!("set {away} 7"), "+OK|").await;
+        client.send(&transaction).await;
+        client.read_all("+OK|+QUEUED|*-1|").await;
+        // UNWATCH is heard there, too.
+        client.expect(&format!("watch {away}"), "+OK|").await;
+        other.expect(&format!("set {away} 8"), "+OK|").await;
+        client.expect("unwatch", "+OK|").await;
+        client.send(&transaction).await;
+        client.read_all("+OK|+QUEUED|*1|:9|").await;
+        // A broken link has lost the watch.
+        client.expect(&format!("watch {away}"), "+OK|").await;
+        cluster.cut_links();
+        client.expect(&format!("get {away}"), "$1|9|").await;
+        client.send(&transaction).await;
+        client.read_all("+OK|+QUEUED|*-1|").await;
+        // So has another owner.
+        client.expect(&format!("watch {away}"), "+OK|").await;
+        cluster.give(&away, Some(3));
+        client.send(&transaction).await;
+        client.read_all("+OK|+QUEUED|*-1|").await;
+        client.expect(&format!("watch {away}"), "+OK|").await;
+        cluster.give(&away, Some(1));
+        client.send(&transaction).await;
+        client.read_all("+OK|+QUEUED|*-1|").await;
+        client.send(&transaction).await;
+        client.read_all("+OK|+QUEUED|*1|:10|").await;
+    });
+}
+
+#[test]
+fn a_transaction_on_a_broken_link_is_carried_out_once() {
+    harness::run(|cluster| async move {
+        let mut client = cluster.client(1).await;
+        let away = key_of(&cluster, 2);
+        for watch in [String::new(), format!("watch {away}\r\n")] {
+            client.expect(&format!("set {away} 0"), "+OK|").await;
+            let before = cluster.effects();
+            cluster.hold_acknowledgements(true);
+            client.send(&format!("{watch}multi\r\nincr {away}\r\nincr {away}\r\nexec\r\n")).await;
+            cluster.until(|| cluster.effects() == before + 1).await;
+            cluster.cut_links();
+            cluster.hold_acknowledgements(false);
+            let ok = if watch.is_empty() { "" } else { "+OK|" };
+            client.read_all(&format!("{ok}+OK|+QUEUED|+QUEUED|*2|:1|:2|")).await;
+            assert_eq!(cluster.effects(), before + 1, "carried out twice");
+        }
+    });
+}
+
+#[test]
+fn commands_on_all_keys_speak_for_the_whole_cluster() {
+    harness::run(|cluster| async move {
+        let mut client = cluster.client(1).await;
+        client.expect("randomkey", "$-1|").await;
+        client.expect("dbsize", ":0|").await;
+        for number in 0..200 {
+            client.expect(&format!("set k{number} v ex 1000"), "+OK|").await;
+        }
+        client.expect("dbsize", ":200|").await;
+        let keys = client.elements("keys k*").await;
+        assert_eq!(keys.len(), 200);
+        assert_eq!(client.elements("keys k1?").await.len(), 10);
+        let mut picked = BTreeSet::new();
+        for _ in 0..50 {
+            picked.insert(cluster.owner(&client.elements("randomkey").await[0]));
+        }
+        assert_eq!(picked.len() as u64, NODES, "keys of all nodes are picked");
+        let info = client.info("info keyspace").await;
+        assert!(info.contains("db0:keys=200,expires=200"), "{info}");
+        client.expect("swapdb 0 1", "+OK|").await;
+        client.expect("dbsize", ":0|").await;
+        client.expect("select 1", "+OK|").await;
+        client.expect("dbsize", ":200|").await;
+        client.expect("flushdb", "+OK|").await;
+        client.expect("dbsize", ":0|").await;
+        client.expect("set a 1", "+OK|").await;
+        client.expect("flushall what", "-ERR syntax error|").await;
+        client.expect("flushall", "+OK|").await;
+        client.expect("get a", "$-1|").await;
+        client.expect("swapdb 0 99", "-ERR DB index is out of range|").await;
+        client.expect("scan nonsense", "-ERR invalid cursor|").await;
+        client.expect("scan 0 count 0", "-ERR syntax error|").await;
+    });
+}
+
+#[test]
+fn a_scan_sees_every_key_while_partitions_move() {
+    harness::run(|cluster| async move {
+        let mut client = cluster.client(1).await;
+        let keys: BTreeSet<String> = (0..500).map(|number| format!("k{number}")).collect();
+        for key in &keys {
+            client.expect(&format!("set {key} v"), "+OK|").await;
+        }
+        let (mut cursor, mut seen, mut steps) = ("0".to_owned(), BTreeSet::new(), 0);
+        loop {
+            let (next, found) = client.scan(&format!("scan {cursor} count 20 match k*")).await;
+            seen.extend(found);
+            steps += 1;
+            cursor = next;
+            if cursor == "0" {
+                break;
+            }
+            let mover = keys.iter().nth(steps * 37 % keys.len()).unwrap();
+            cluster.give(mover, Some(steps as u64 % NODES + 1));
+        }
+        assert_eq!(seen, keys);
+        assert!(steps > 5, "{steps} steps");
+    });
+}
+
+#[test]
+fn a_command_on_all_keys_asks_again_where_partitions_have_gone() {
+    harness::run(|cluster| async move {
+        let mut client = cluster.client(1).await;
+        for number in 0..50 {
+            client.expect(&format!("set k{number} v"), "+OK|").await;
+        }
+        // The first node has not heard that the second gave something away.
+        let moved = key_of(&cluster, 2);
+        (2..=3).for_each(|node| cluster.give_as_seen_by(node, &moved, Some(3)));
+        for line in ["dbsize\r\n", "flushall\r\n"] {
+            client.send(line).await;
+            client.expect_silence().await;
+            cluster.give_as_seen_by(1, &moved, Some(3));
+            client.read_all(if line.starts_with('d') { ":50|" } else { "+OK|" }).await;
+            cluster.give_as_seen_by(1, &moved, Some(2));
+        }
+    });
+}
+
+#[test]
+fn a_node_whose_lease_is_over_tells_so_in_time() {
+    harness::run(|cluster| async move {
+        cluster.set_patience(Duration::from_millis(60));
+        let mut client = cluster.client(1).await;
+        let key = key_of(&cluster, 1);
+        client.expect(&format!("incr {key}"), ":1|").await;
+        cluster.end_lease(1, true);
+        client.send(&format!("incr {key}\r\nget {key}\r\n")).await;
+        let reply = client.read_lines(2).await;
+        assert_eq!(reply.matches("-CLUSTERDOWN no node serves the keys").count(), 2, "{reply}");
+        cluster.set_patience(Duration::from_secs(5));
+        client.send(&format!("incr {key}\r\nget {key}\r\n")).await;
+        client.expect_silence().await;
+        cluster.end_lease(1, false);
+        client.read_all(":2|$1|2|").await;
+    });
+}
+
+#[test]
+fn a_client_that_leaves_takes_its_requests_along() {
+    harness::run(|cluster| async move {
+        cluster.hold_acknowledgements(true);
+        let key = key_of(&cluster, 2);
+        for _ in 0..3 {
+            let mut client = cluster.client(1).await;
+            client.send(&format!("incr {key}\r\nincr {key}\r\n")).await;
+            cluster.until(|| cluster.effects() >= 2).await;
+            drop(client);
+        }
+        cluster.hold_acknowledgements(false);
+        let mut client = cluster.client(1).await;
+        client.expect(&format!("set {key} 1"), "+OK|").await;
+        cluster.until(|| cluster.clients(1) == 1).await;
+        assert!(Partition::of(key.as_bytes()).index() < 1_024);
+    });
+}

@@ -1,0 +1,504 @@
+//! The nodes of the tests, and their clients.
+
+use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::task::Waker;
+use std::time::Duration;
+
+use bytes::Bytes;
+use fastrand::Rng;
+use larder_proto::effect::{Effect, EffectSink, Stamp};
+use larder_proto::slot::{PARTITIONS, Partition};
+use larder_proto::time::Millis;
+use larder_proto::topology::{ClusterId, Incarnation, NodeId};
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+use tokio::task::{LocalSet, spawn_local};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::super::merge::element;
+use super::super::password::Password;
+use super::super::region::{Place, Region, Settled};
+use super::super::{Facts, LocalWorker, NodeStatistics, OneNode, Shared, SharedParts, Tunables, Worker};
+use crate::clock::SystemClock;
+use crate::commands;
+use crate::commands::cluster::Endpoint;
+use crate::commands::ports::{Custody, Entry, Left, Mark, Settings, Ticket, WriteId};
+use crate::link::testing::{Cut, pair};
+use crate::link::{Introduction, Link, LinkError, Purpose, Secret, VERSIONS, answer, call};
+use crate::net::{Boxed, Stream};
+use crate::store::{
+    Access, CollectionLimits, Eviction, HashLimits, ListLimits, SetLimits, SortedSetLimits, Store,
+    StoreSettings,
+};
+
+/// Nodes of a cluster, numbered from 1.
+pub(in crate::server) const NODES: u64 = 3;
+
+/// Runs a test with a cluster.
+pub(in crate::server) fn run<F: Future<Output = ()>>(test: impl FnOnce(Rc<Cluster>) -> F) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    LocalSet::new().block_on(&runtime, async move {
+        let cluster = Rc::new(Cluster::new());
+        timeout(Duration::from_secs(20), test(cluster)).await.expect("in time");
+    });
+}
+
+/// Some nodes.
+pub(in crate::server) struct Cluster {
+    nodes: Vec<Node>,
+    world: Arc<World>,
+}
+
+struct Node {
+    worker: LocalWorker,
+    shared: Arc<Shared>,
+    tunables: Arc<Tunables>,
+    region: Arc<Stub>,
+}
+
+/// What all nodes know.
+#[derive(Default)]
+struct World {
+    remembered: Mutex<BTreeMap<(u64, u64), Bytes>>,
+    effects: AtomicU64,
+    position: AtomicU64,
+    acknowledged: AtomicU64,
+    links: Mutex<Vec<Cut>>,
+    opened: AtomicUsize,
+    doors: Mutex<BTreeMap<NodeId, mpsc::Sender<Stream>>>,
+    wakers: Mutex<BTreeMap<u64, Waker>>,
+    frames: AtomicU64,
+}
+
+/// The region as one node sees it.
+struct Stub {
+    own: NodeId,
+    owners: Mutex<Vec<Option<u64>>>,
+    is_over: AtomicBool,
+    version: AtomicU64,
+    world: Arc<World>,
+}
+
+struct StubCustody {
+    region: Arc<Stub>,
+    id: Option<WriteId>,
+    effects: u64,
+}
+
+impl Cluster {
+    fn new() -> Self {
+        let world = Arc::new(World::default());
+        world.acknowledged.store(u64::MAX, Ordering::Relaxed);
+        let store = Arc::new(Store::new(&SETTINGS).unwrap());
+        let nodes = (1..=NODES).map(|node| Node::start(node, &world, &store)).collect();
+        Self { nodes, world }
+    }
+
+    pub(in crate::server) fn owner(&self, key: &str) -> Option<u64> {
+        self.nodes[0].region.owners.lock()[Partition::of(key.as_bytes()).index()]
+    }
+
+    pub(in crate::server) fn give(&self, key: &str, to: Option<u64>) {
+        (1..=NODES).for_each(|node| self.give_as_seen_by(node, key, to));
+    }
+
+    pub(in crate::server) fn give_as_seen_by(&self, node: u64, key: &str, to: Option<u64>) {
+        let region = &self.nodes[node as usize - 1].region;
+        region.version.fetch_add(2, Ordering::Relaxed);
+        region.owners.lock()[Partition::of(key.as_bytes()).index()] = to;
+        self.world.wake();
+    }
+
+    pub(in crate::server) fn hold_acknowledgements(&self, hold: bool) {
+        let upto = if hold { self.world.position.load(Ordering::Relaxed) } else { u64::MAX };
+        self.world.acknowledged.store(upto, Ordering::Relaxed);
+        self.world.wake();
+    }
+
+    pub(in crate::server) fn end_lease(&self, node: u64, over: bool) {
+        self.nodes[node as usize - 1].region.is_over.store(over, Ordering::Relaxed);
+        self.world.wake();
+    }
+
+    pub(in crate::server) fn effects(&self) -> u64 {
+        self.world.effects.load(Ordering::Relaxed)
+    }
+
+    pub(in crate::server) fn forwarded(&self) -> u64 {
+        self.world.frames.load(Ordering::Relaxed)
+    }
+
+    pub(in crate::server) fn cut_links(&self) {
+        self.world.links.lock().drain(..).for_each(|link| link.cut());
+    }
+
+    pub(in crate::server) fn set_patience(&self, patience: Duration) {
+        for node in &self.nodes {
+            node.tunables.retry_ms_max.store(patience.as_millis() as u64, Ordering::Relaxed);
+        }
+    }
+
+    pub(in crate::server) fn clients(&self, node: u64) -> usize {
+        self.nodes[node as usize - 1].shared.registry.len()
+    }
+
+    /// Waits until this is so.
+    pub(in crate::server) async fn until(&self, done: impl Fn() -> bool) {
+        let waited = timeout(Duration::from_secs(5), async {
+            while !done() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        });
+        waited.await.expect("so in the end");
+    }
+
+    pub(in crate::server) async fn client(&self, node: u64) -> Client {
+        connect(&self.nodes[node as usize - 1].worker)
+    }
+}
+
+impl Node {
+    fn start(node: u64, world: &Arc<World>, store: &Arc<Store>) -> Self {
+        let owners = Partition::all().map(|partition| Some(partition.index() as u64 % NODES + 1)).collect();
+        let region = Arc::new(Stub {
+            own: NodeId(node),
+            owners: Mutex::new(owners),
+            is_over: AtomicBool::new(false),
+            version: AtomicU64::new(2),
+            world: Arc::clone(world),
+        });
+        let tunables = Arc::new(tunables());
+        let handed = Arc::new(Handed(Arc::clone(&region)));
+        let shared = shared_with(Arc::clone(store), handed, Arc::clone(&tunables));
+        let worker = Worker { number: 0, shared: Arc::clone(&shared), seed: node }.local();
+        let running = worker.clone();
+        spawn_local(async move { running.run().await });
+        let (door, mut knocks) = mpsc::channel(64);
+        world.doors.lock().insert(NodeId(node), door);
+        let host = worker.clone();
+        spawn_local(async move {
+            while let Some(stream) = knocks.recv().await {
+                let host = host.clone();
+                spawn_local(async move {
+                    let mut random = Rng::with_seed(node);
+                    let own = |_: &Introduction| introduction(node);
+                    let (link, _) = answer(stream, &Secret::new("s"), own, &mut random).await.unwrap();
+                    host.serve_node(link).await;
+                });
+            }
+        });
+        Self { worker, shared, tunables, region }
+    }
+}
+
+/// What the workers of a node share.
+pub(in crate::server) fn shared(store: Arc<Store>, region: Arc<dyn Region>) -> Arc<Shared> {
+    shared_with(store, region, Arc::new(tunables()))
+}
+
+fn shared_with(store: Arc<Store>, region: Arc<dyn Region>, tunables: Arc<Tunables>) -> Arc<Shared> {
+    let commands = commands::table();
+    Arc::new(Shared::new(SharedParts {
+        statistics: NodeStatistics::new(1, commands.rows().len()),
+        store,
+        commands,
+        tunables,
+        settings: Box::new(NoSettings),
+        password: Password::new(""),
+        clock: Arc::new(SystemClock::default()),
+        facts: facts(),
+        stop: CancellationToken::new(),
+        region: Some(region),
+        membership: Arc::new(OneNode::new(String::new(), 0, 1)),
+    }))
+}
+
+/// A client of this worker.
+pub(in crate::server) fn connect(worker: &LocalWorker) -> Client {
+    let (ours, theirs, _) = pair(1 << 20);
+    let worker = worker.clone();
+    spawn_local(async move { worker.serve(theirs, (ADDRESS, ADDRESS), Endpoint::Plain).await });
+    Client { stream: ours, read: Vec::new() }
+}
+
+impl World {
+    fn wake(&self) {
+        self.wakers.lock().values().for_each(Waker::wake_by_ref);
+    }
+}
+
+/// The region as the server is given it.
+struct Handed(Arc<Stub>);
+
+impl std::ops::Deref for Handed {
+    type Target = Stub;
+
+    fn deref(&self) -> &Stub {
+        &self.0
+    }
+}
+
+impl Stub {
+    fn is_here(&self, partition: Partition) -> bool {
+        self.owners.lock()[partition.index()] == Some(self.own.0)
+    }
+}
+
+impl Region for Handed {
+    fn own(&self) -> Option<NodeId> {
+        Some(self.own)
+    }
+
+    fn place(&self, partition: Partition) -> Place {
+        match self.owners.lock()[partition.index()] {
+            None => Place::Waiting,
+            Some(node) if NodeId(node) == self.own => Place::Here,
+            Some(node) => {
+                self.world.frames.fetch_add(1, Ordering::Relaxed);
+                Place::At(NodeId(node))
+            }
+        }
+    }
+
+    fn version(&self) -> u64 {
+        self.version.load(Ordering::Relaxed)
+    }
+
+    fn settled(&self, ticket: &Ticket) -> Settled {
+        let owners = self.owners.lock();
+        let lost = |mark: &Mark| owners[mark.partition.index()] != Some(self.own.0);
+        if ticket.0.iter().all(|mark| mark.position <= self.world.acknowledged.load(Ordering::Relaxed)) {
+            Settled::Yes
+        } else if ticket.0.iter().any(lost) {
+            Settled::Lost
+        } else {
+            Settled::No
+        }
+    }
+
+    fn watch(&self, _: usize, waker: &Waker) {
+        self.world.wakers.lock().insert(self.own.0, waker.clone());
+    }
+
+    fn custody(&self) -> Box<dyn Custody> {
+        Box::new(StubCustody { region: Arc::clone(&self.0), id: None, effects: 0 })
+    }
+
+    fn connect(&self, node: NodeId) -> Boxed<'_, Result<Link, LinkError>> {
+        Box::pin(async move {
+            let (ours, theirs, cut) = pair(1 << 16);
+            self.world.links.lock().push(cut);
+            self.world.opened.fetch_add(1, Ordering::Relaxed);
+            let door = self.world.doors.lock().get(&node).cloned().ok_or(LinkError::Closed)?;
+            door.try_send(theirs).map_err(|_| LinkError::Closed)?;
+            let mut random = Rng::with_seed(9);
+            let own = introduction(self.own.0);
+            Ok(call(ours, &Secret::new("s"), &own, Some(node), &mut random).await?.0)
+        })
+    }
+}
+
+impl EffectSink for StubCustody {
+    fn effect(&mut self, _: Stamp, _: &Effect<'_>) {
+        self.effects += 1;
+    }
+}
+
+impl Custody for StubCustody {
+    fn begin(&mut self, id: Option<WriteId>) {
+        self.id = id;
+    }
+
+    fn serves(&self, partition: Partition) -> bool {
+        self.region.is_here(partition)
+    }
+
+    fn enter(&mut self, partitions: &[Partition], _: Access) -> Entry {
+        self.effects = 0;
+        if partitions.iter().any(|partition| !self.region.is_here(*partition)) {
+            return Entry::Elsewhere;
+        }
+        if self.region.is_over.load(Ordering::Relaxed) {
+            return Entry::Wait;
+        }
+        let known = self
+            .id
+            .and_then(|id| self.region.world.remembered.lock().get(&(id.origin.run, id.number)).cloned());
+        known.map_or(Entry::Go, Entry::Remembered)
+    }
+
+    fn leave(&mut self, partitions: &[Partition], reply: &[u8]) -> Left {
+        let world = &self.region.world;
+        if self.effects > 0 {
+            world.effects.fetch_add(1, Ordering::Relaxed);
+            world.position.fetch_add(1, Ordering::Relaxed);
+            if let Some(id) = self.id {
+                world.remembered.lock().insert((id.origin.run, id.number), Bytes::copy_from_slice(reply));
+            }
+        }
+        self.effects = 0;
+        let position = world.position.load(Ordering::Relaxed);
+        if position <= world.acknowledged.load(Ordering::Relaxed) {
+            return Left::Free;
+        }
+        let mark = |&partition: &Partition| Mark { partition, term: 0, copy: 0, position };
+        Left::After(Ticket(partitions.iter().map(mark).collect()))
+    }
+}
+
+/// A client on a stream in memory.
+pub(in crate::server) struct Client {
+    stream: Stream,
+    read: Vec<u8>,
+}
+
+impl Client {
+    pub(in crate::server) async fn send(&mut self, text: &str) {
+        let mut rest = text.as_bytes();
+        while !rest.is_empty() {
+            poll_fn(|cx| self.stream.poll_write_ready(cx)).await.unwrap();
+            rest = &rest[self.stream.write(rest).unwrap()..];
+        }
+    }
+
+    /// Sends one line and reads its reply, line ends shown as `|`.
+    pub(in crate::server) async fn expect(&mut self, line: &str, reply: &str) {
+        self.send(&format!("{line}\r\n")).await;
+        self.read_all(reply).await;
+    }
+
+    pub(in crate::server) async fn expect_after(&mut self, first: impl FnOnce(), reply: &str) {
+        first();
+        self.read_all(reply).await;
+    }
+
+    pub(in crate::server) async fn read_all(&mut self, reply: &str) {
+        assert_eq!(self.read(reply.len()).await, reply);
+        assert!(self.read.is_empty(), "{}", shown(&self.read));
+    }
+
+    /// So many characters as they are shown.
+    pub(in crate::server) async fn read(&mut self, shown_bytes: usize) -> String {
+        while shown(&self.read).len() < shown_bytes && self.more().await {}
+        let text = shown(&self.read);
+        self.read.clear();
+        text
+    }
+
+    pub(in crate::server) async fn read_lines(&mut self, lines: usize) -> String {
+        while shown(&self.read).matches('|').count() < lines && self.more().await {}
+        let text = shown(&self.read);
+        self.read.clear();
+        text
+    }
+
+    /// Nothing comes although every task of all nodes has had its turn many times.
+    pub(in crate::server) async fn expect_silence(&mut self) {
+        let waited = timeout(Duration::from_millis(50), self.more()).await;
+        assert!(waited.is_err(), "{}", shown(&self.read));
+    }
+
+    /// The bulk strings of a reply.
+    pub(in crate::server) async fn elements(&mut self, line: &str) -> Vec<String> {
+        self.send(&format!("{line}\r\n")).await;
+        while element(&self.read) != Some(self.read.len()) && self.more().await {}
+        let text = shown(&self.read);
+        self.read.clear();
+        let words: Vec<&str> = text.split('|').collect();
+        let bulks = words.windows(2).filter(|pair| pair[0].starts_with('$'));
+        bulks.map(|pair| pair[1].to_owned()).collect()
+    }
+
+    /// The next cursor of a step of a scan, and what it found.
+    pub(in crate::server) async fn scan(&mut self, line: &str) -> (String, Vec<String>) {
+        let mut elements = self.elements(line).await;
+        let cursor = elements.remove(0);
+        (cursor, elements)
+    }
+
+    /// A text.
+    pub(in crate::server) async fn info(&mut self, line: &str) -> String {
+        self.send(&format!("{line}\r\n")).await;
+        while element(&self.read) != Some(self.read.len()) && self.more().await {}
+        let text = shown(&self.read);
+        self.read.clear();
+        text
+    }
+
+    async fn more(&mut self) -> bool {
+        let mut bytes = [0; 4_096];
+        let read = poll_fn(|cx| self.stream.poll_read(cx, &mut bytes)).await.unwrap();
+        self.read.extend_from_slice(&bytes[..read]);
+        read > 0
+    }
+}
+
+fn shown(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).replace("\r\n", "|")
+}
+
+struct NoSettings;
+
+impl Settings for NoSettings {
+    fn each(&self, _: &mut dyn FnMut(&str, &str)) {}
+
+    fn set(&self, _: &[(String, String)]) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+fn introduction(node: u64) -> Introduction {
+    Introduction {
+        versions: VERSIONS,
+        region: "r".to_owned(),
+        cluster: Some(ClusterId(1)),
+        node: Some(NodeId(node)),
+        incarnation: Incarnation(node),
+        purpose: Purpose::Requests,
+    }
+}
+
+fn tunables() -> Tunables {
+    let tunables = Tunables::default();
+    tunables.clients_max.store(100, Ordering::Relaxed);
+    tunables.frame_seconds_max.store(60, Ordering::Relaxed);
+    tunables.value_bytes_max.store(1 << 20, Ordering::Relaxed);
+    tunables.reply_bytes_max.store(1 << 20, Ordering::Relaxed);
+    tunables.key_bytes_max.store(1 << 16, Ordering::Relaxed);
+    tunables.slow_us_min.store(-1, Ordering::Relaxed);
+    tunables
+}
+
+fn facts() -> Facts {
+    Facts {
+        region: "r".to_owned(),
+        service: "default".to_owned(),
+        address: ADDRESS,
+        threads: 1,
+        run_id: String::new(),
+        started_at: Millis(0),
+    }
+}
+
+const ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
+
+/// Of the stores of the tests.
+pub(in crate::server) const SETTINGS: StoreSettings = StoreSettings {
+    memory_bytes_max: 64 << 20,
+    eviction: Eviction::SEGMENT_MERGE,
+    hash_seed: Some(1),
+    collection_limits: CollectionLimits {
+        hash: HashLimits { entries_max: 512, value_bytes_max: 64 },
+        list: ListLimits { bytes_max: 8_192, entries_max: 128 },
+        set: SetLimits { integers_max: 512, entries_max: 128, value_bytes_max: 64 },
+        sorted_set: SortedSetLimits { entries_max: 128, member_bytes_max: 64 },
+    },
+};
+
+const _: () = assert!(PARTITIONS as u64 > NODES);

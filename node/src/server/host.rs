@@ -1,0 +1,293 @@
+//! Serves what another node forwards: carries it out where its keys are, and answers once the copies have what it did.
+//! Whatever this node does not serve is refused, and everything behind it of the same client, until the client tries again:
+//! so the requests of a client stay in their order.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use larder_proto::slot::Partition;
+
+use super::calls::{Manner, bits_of, partitions_of_bits};
+use super::clustered::Clustered;
+use super::hands::Hands;
+use super::messages::{Answer, Errand, FAREWELL, FORWARD, Forward, REPLY, UNWATCH, Verdict, decode_farewell};
+use super::placing::broken_session;
+use super::region::Settled;
+use super::worker::WorkerState;
+use crate::commands::perform::{Ending, end_watches};
+use crate::commands::ports::Ticket;
+use crate::commands::session::Session;
+use crate::limits::{
+    FORWARD_BYTES_MAX, FRAMES_PER_TURN, LINK_BUFFER_BYTES_KEPT, PEER_WAITING_BYTES_MAX, PEER_WAITING_MAX,
+    REFUSED_CLIENTS_MAX, WATCHING_CLIENTS_MAX,
+};
+use crate::link::{FrameError, FrameReader, FrameWriter, Link, LinkError};
+
+/// One link from another node.
+pub(super) struct Host {
+    worker: Rc<WorkerState>,
+    writer: FrameWriter,
+    /// Replies that wait for copies.
+    waiting: VecDeque<Held>,
+    /// Bytes of them.
+    waiting_bytes: usize,
+    /// Clients of which something was refused, and in which round.
+    refused: BTreeMap<u64, u64>,
+    /// Clients that watch keys here.
+    watching: BTreeMap<u64, Session>,
+    /// The partitions that the request at hand is about and that are not served here, as bits.
+    missing: Vec<u8>,
+    /// Where requests are unpacked and replies written.
+    frame: Vec<u8>,
+    reply: Vec<u8>,
+    /// Bytes of memory that the store was told of.
+    counted_bytes: usize,
+}
+
+/// A reply that waits for copies.
+struct Held {
+    ticket: Ticket,
+    id: u64,
+    client: u64,
+    round: u64,
+    missing: Vec<u8>,
+    reply: Box<[u8]>,
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        for session in self.watching.values() {
+            end_watches(&self.worker.shared.store, &session.transaction);
+        }
+        self.worker.shared.store.memory().count_buffers(-(self.counted_bytes as i64));
+    }
+}
+
+impl Held {
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + self.missing.len() + self.reply.len()
+    }
+}
+
+/// Serves a link for requests until it ends or the node stops.
+pub(super) async fn serve(worker: Rc<WorkerState>, link: Link) {
+    let Some(clustered) = worker.clustered.as_ref() else { return };
+    let listener = clustered.next_listener();
+    let (mut reader, writer) = link.split();
+    let mut host = Host {
+        worker: Rc::clone(&worker),
+        writer,
+        waiting: VecDeque::new(),
+        waiting_bytes: 0,
+        refused: BTreeMap::new(),
+        watching: BTreeMap::new(),
+        missing: Vec::new(),
+        frame: Vec::new(),
+        reply: Vec::new(),
+        counted_bytes: 0,
+    };
+    let error = poll_fn(|cx| {
+        clustered.listen(listener, cx.waker());
+        let polled = host.poll(clustered, &mut reader, cx);
+        host.count_buffers(&reader);
+        polled
+    })
+    .await;
+    clustered.stop_listening(listener);
+    tracing::debug!(%error, "a link from another node is down");
+}
+
+impl Host {
+    fn poll(
+        &mut self,
+        clustered: &Clustered,
+        reader: &mut FrameReader,
+        cx: &mut Context<'_>,
+    ) -> Poll<LinkError> {
+        self.settle(clustered);
+        let mut turns = FRAMES_PER_TURN;
+        while turns > 0 && self.has_room() {
+            match reader.poll_frame(cx) {
+                Poll::Ready(Ok(frame)) => {
+                    if let Err(error) = self.take_in(clustered, frame.kind, frame.payload) {
+                        return Poll::Ready(error);
+                    }
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(error),
+                Poll::Pending => break,
+            }
+            turns -= 1;
+        }
+        if turns < FRAMES_PER_TURN {
+            clustered.custody.borrow_mut().end_turn();
+        }
+        if turns == 0 {
+            cx.waker().wake_by_ref();
+        }
+        let had_room = self.has_room();
+        if let Poll::Ready(Err(error)) = self.writer.poll_flush(cx) {
+            return Poll::Ready(error);
+        }
+        if !had_room && self.has_room() {
+            // What was full is sent: there is room to read on.
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    /// Whether more requests may be taken in.
+    fn has_room(&self) -> bool {
+        self.waiting.len() < PEER_WAITING_MAX
+            && self.waiting_bytes < PEER_WAITING_BYTES_MAX
+            && self.writer.queued_bytes() < FORWARD_BYTES_MAX
+    }
+
+    /// Lets go of buffers that one large request has left, and tells the store what memory the link takes.
+    fn count_buffers(&mut self, reader: &FrameReader) {
+        for buffer in [&mut self.frame, &mut self.reply] {
+            if buffer.capacity() > LINK_BUFFER_BYTES_KEPT {
+                *buffer = Vec::new();
+            }
+        }
+        let own = self.frame.capacity() + self.reply.capacity() + self.waiting_bytes;
+        let bytes = own + reader.buffer_bytes() + self.writer.buffer_bytes();
+        if bytes != self.counted_bytes {
+            let growth = bytes as i64 - self.counted_bytes as i64;
+            self.worker.shared.store.memory().count_buffers(growth);
+            self.counted_bytes = bytes;
+        }
+    }
+
+    /// Answers what the copies have by now, and what was lost.
+    fn settle(&mut self, clustered: &Clustered) {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        waiting.retain(|held| match clustered.region.settled(&held.ticket) {
+            Settled::No => true,
+            Settled::Yes => {
+                self.answer(held.id, Verdict::Done, (&held.missing, &held.reply));
+                false
+            }
+            Settled::Lost => {
+                self.refuse((held.id, held.client, held.round), Verdict::Lost);
+                false
+            }
+        });
+        self.waiting_bytes = waiting.iter().map(Held::bytes).sum();
+        self.waiting = waiting;
+    }
+
+    fn take_in(&mut self, clustered: &Clustered, kind: u8, message: &[u8]) -> Result<(), LinkError> {
+        match kind {
+            FORWARD => {
+                let forward = Forward::decode(message).ok_or(FrameError::Message("request"))?;
+                self.carry_out(clustered, &forward)?;
+            }
+            FAREWELL => {
+                let client = decode_farewell(message).ok_or(FrameError::Message("farewell"))?;
+                self.refused.remove(&client);
+                self.unwatch(client);
+            }
+            UNWATCH => self.unwatch(decode_farewell(message).ok_or(FrameError::Message("end of watches"))?),
+            kind => return Err(FrameError::Kind(kind).into()),
+        }
+        Ok(())
+    }
+
+    fn carry_out(&mut self, clustered: &Clustered, forward: &Forward<'_>) -> Result<(), LinkError> {
+        let manner = Manner::of_forward(forward).ok_or(FrameError::Message("number of a database"))?;
+        let who = (forward.id, forward.client, forward.round);
+        if self.refused.get(&forward.client).is_some_and(|round| forward.round <= *round) {
+            self.answer(forward.id, Verdict::Refused, (&[], &[]));
+            return Ok(());
+        }
+        let mut reply = std::mem::take(&mut self.reply);
+        reply.clear();
+        self.missing.clear();
+        let ending = self.run(clustered, forward, &manner, &mut reply);
+        let missing = std::mem::take(&mut self.missing);
+        match ending {
+            Ending::Free => self.answer(forward.id, Verdict::Done, (&missing, &reply)),
+            Ending::After(_) if forward.hasty => self.answer(forward.id, Verdict::Done, (&missing, &reply)),
+            Ending::After(ticket) => {
+                let (id, client, round) = who;
+                let held = Held { ticket, id, client, round, missing, reply: reply.as_slice().into() };
+                self.waiting_bytes += held.bytes();
+                self.waiting.push_back(held);
+            }
+            Ending::Elsewhere | Ending::Wait => self.refuse(who, Verdict::Refused),
+            Ending::Over => self.refuse(who, Verdict::Lost),
+        }
+        self.reply = reply;
+        Ok(())
+    }
+
+    fn run(
+        &mut self,
+        clustered: &Clustered,
+        forward: &Forward<'_>,
+        manner: &Manner,
+        reply: &mut Vec<u8>,
+    ) -> Ending {
+        let worker = &*self.worker;
+        let mut hands = Hands {
+            shared: &worker.shared,
+            statistics: &worker.statistics,
+            random: &mut worker.random.borrow_mut(),
+            custody: &mut **clustered.custody.borrow_mut(),
+            spare: &mut clustered.spare.borrow_mut(),
+            now: worker.shared.clock.now(),
+        };
+        self.frame.clear();
+        self.frame.extend_from_slice(forward.frame);
+        match forward.errand {
+            Errand::Request => hands.carry_out(&mut self.frame, manner, forward.write, reply),
+            Errand::Whole => {
+                let wanted: Vec<Partition> = partitions_of_bits(forward.partitions).collect();
+                let manner = (manner, forward.write);
+                let (ending, missing) = hands.carry_out_whole(&mut self.frame, manner, &wanted, reply);
+                self.missing = if missing.is_empty() { Vec::new() } else { bits_of(&missing) };
+                ending
+            }
+            Errand::Exec => {
+                let mut lost = None;
+                let watching = forward.watched.then(|| {
+                    let known = self.watching.get_mut(&forward.client);
+                    known.unwrap_or_else(|| lost.insert(broken_session(hands.now)))
+                });
+                hands.carry_out_exec(forward.frame, (manner, forward.write), watching, reply)
+            }
+            Errand::Watch => {
+                if self.watching.len() >= WATCHING_CLIENTS_MAX {
+                    reply.extend_from_slice(b"-ERR too many clients of one node watch keys of another\r\n");
+                    return Ending::Free;
+                }
+                let new = || Session::new(forward.client, true, hands.now);
+                let session = self.watching.entry(forward.client).or_insert_with(new);
+                manner.put_on(session);
+                hands.watch(&mut self.frame, session, reply)
+            }
+        }
+    }
+
+    /// Ends the watches of a client.
+    fn unwatch(&mut self, client: u64) {
+        if let Some(session) = self.watching.remove(&client) {
+            end_watches(&self.worker.shared.store, &session.transaction);
+        }
+    }
+
+    fn refuse(&mut self, (id, client, round): (u64, u64, u64), verdict: Verdict) {
+        if self.refused.len() >= REFUSED_CLIENTS_MAX {
+            self.refused.pop_first();
+        }
+        let known = self.refused.entry(client).or_insert(round);
+        *known = (*known).max(round);
+        self.answer(id, verdict, (&[], &[]));
+    }
+
+    fn answer(&mut self, id: u64, verdict: Verdict, (missing, reply): (&[u8], &[u8])) {
+        self.writer.queue(REPLY, |to| Answer { id, verdict, missing, reply }.encode(to));
+    }
+}

@@ -1,0 +1,15 @@
+//! A network in memory: every connection delivers its bytes in order, late, in pieces, and not at all while the way is cut.
+
+mod connection;
+mod events;
+mod host;
+mod path;
+mod state;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod wires;
+
+pub use host::HostNetwork;
+pub use path::PathSettings;
+pub use wires::Wires;

@@ -1,0 +1,211 @@
+//! The real nodes on simulated hosts: control loop, replication and server of each on one thread, joined as the program joins them.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use fastrand::Rng;
+use larder_node::app::region::{RegionParts, Regional};
+use larder_node::app::settings::{LiveSettings, collection_limits};
+use larder_node::clock::Clock;
+use larder_node::cluster::control::ClusterSettings;
+use larder_node::cluster::identity::StateDir;
+use larder_node::cluster::raft::RaftSettings;
+use larder_node::commands::{self, cluster::Endpoint};
+use larder_node::config::{self, Config};
+use larder_node::link::Secret;
+use larder_node::net::{Accept, Network};
+use larder_node::server::{
+    Facts, LocalWorker, Membership, NodeStatistics, Password, Shared, SharedParts, Tunables, Worker,
+};
+use larder_node::store::{Store, StoreSettings};
+use larder_proto::topology::{CopyState, Incarnation, MemberState, Topology};
+use tokio::task::spawn_local;
+use tokio_util::sync::CancellationToken;
+
+use super::cluster::{Place, Program};
+
+/// A cluster of Larder nodes.
+pub struct Nodes {
+    /// How many found it.
+    pub founders: usize,
+    /// Copies beside each owner.
+    pub replicas: u8,
+    running: Running,
+}
+
+/// What is known from outside of the nodes that run, by host.
+type Running = Rc<RefCell<Vec<Option<Arc<Regional>>>>>;
+
+impl Nodes {
+    /// No node runs yet.
+    #[must_use]
+    pub fn new(founders: usize, replicas: u8) -> Self {
+        Self { founders, replicas, running: Rc::new(RefCell::new(vec![None; founders])) }
+    }
+
+    /// The node on this host, if it runs.
+    #[must_use]
+    pub fn running(&self, node: usize) -> Option<Arc<Regional>> {
+        self.running.borrow()[node].clone()
+    }
+
+    /// The newest topology that any running node has adopted.
+    #[must_use]
+    pub fn newest(&self) -> Option<Arc<Topology>> {
+        let running = self.running.borrow();
+        let known = running.iter().flatten().filter_map(|node| node.replication().topology());
+        known.max_by_key(|topology| topology.epoch)
+    }
+}
+
+impl Program for Nodes {
+    fn boot(&self, place: Place) -> Pin<Box<dyn Future<Output = ()>>> {
+        let (founders, replicas) = (self.founders, self.replicas);
+        Box::pin(node(place, founders, replicas, Rc::clone(&self.running)))
+    }
+
+    fn killed(&self, node: usize) {
+        self.running.borrow_mut()[node] = None;
+    }
+
+    fn health(&self) -> Result<(), String> {
+        let running = self.running.borrow();
+        if let Some(down) = running.iter().position(Option::is_none) {
+            return Err(format!("node {down} does not run"));
+        }
+        let topology = self.newest().ok_or("nobody knows of a cluster")?;
+        for (number, node) in running.iter().flatten().enumerate() {
+            let epoch = node.replication().topology().map(|topology| topology.epoch);
+            if epoch != Some(topology.epoch) || !node.replication().holds_lease() {
+                return Err(format!(
+                    "node {number} is at {epoch:?} of {:?}, or has no lease",
+                    topology.epoch
+                ));
+            }
+        }
+        let up = topology.members.values().filter(|member| member.state == MemberState::Up).count();
+        if up != self.founders || topology.members.len() != self.founders {
+            return Err(format!("{up} of {} members are up: {:?}", self.founders, topology.members));
+        }
+        let wanted = usize::from(self.replicas).min(self.founders - 1);
+        for (partition, row) in topology.rows.iter().enumerate() {
+            let in_sync = row.copies.iter().filter(|copy| copy.state == CopyState::InSync).count();
+            if row.owner.is_none() || in_sync != wanted || row.copies.len() != wanted {
+                return Err(format!("partition {partition}: {row:?}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn node(place: Place, founders: usize, replicas: u8, running: Running) {
+    let mut random = Rng::with_seed(place.seed);
+    let clock: Arc<dyn Clock> = place.clock.clone();
+    let network: Arc<dyn Network> = Arc::new(place.network.clone());
+    let store = Arc::new(store().expect("addresses for the store"));
+    let regional = Regional::new(RegionParts {
+        settings: settings(&place, founders, replicas),
+        clock: Arc::clone(&clock),
+        network: Arc::clone(&network),
+        secret: Secret::new("the secret of the simulation"),
+        place: StateDir::Memory(place.disk.clone()),
+        store: Arc::clone(&store),
+        incarnation: Incarnation(random.u64(1..)),
+        seed: random.u64(..),
+    });
+    let address = |offset| SocketAddr::new(place.host, PORT + offset);
+    let shared = Arc::new(shared(store, clock, &regional, address(0)));
+    let worker = Worker { number: 0, shared, seed: random.u64(..) }.local();
+    let doors = [0, 1, 2].map(|offset| network.listen(address(offset)).expect("a free port"));
+    let [plain, cluster, others] = doors;
+    let carrier = worker.clone();
+    spawn_local(async move { carrier.run().await });
+    spawn_local(serve(plain, worker.clone(), Endpoint::Plain));
+    spawn_local(serve(cluster, worker.clone(), Endpoint::Cluster));
+    running.borrow_mut()[place.number] = Some(Arc::clone(&regional));
+    let deal = move |link| {
+        let worker = worker.clone();
+        spawn_local(async move { worker.serve_node(link).await });
+        true
+    };
+    regional.run(others, deal).await;
+}
+
+async fn serve(door: Box<dyn Accept>, worker: LocalWorker, endpoint: Endpoint) {
+    let Ok(own) = door.address() else { return };
+    while let Ok((stream, from)) = door.accept().await {
+        let worker = worker.clone();
+        spawn_local(async move { worker.serve(stream, (from, own), endpoint).await });
+    }
+}
+
+fn store() -> std::io::Result<Store> {
+    Store::new(&StoreSettings {
+        memory_bytes_max: MEMORY_BYTES,
+        eviction: config().eviction,
+        collection_limits: collection_limits(config()),
+        hash_seed: Some(1),
+    })
+}
+
+fn settings(place: &Place, founders: usize, replicas: u8) -> ClusterSettings {
+    ClusterSettings {
+        region: "local".to_owned(),
+        host: place.host.to_string(),
+        port: PORT,
+        zone: String::new(),
+        join: vec![("nodes".to_owned(), PORT + 2)],
+        expected: founders as u32,
+        replicas,
+        lease: Duration::from_millis(config().lease_ms),
+        raft: RaftSettings { snapshot_entries: 200, kept_entries: 20, ..RaftSettings::default() },
+    }
+}
+
+fn shared(store: Arc<Store>, clock: Arc<dyn Clock>, regional: &Arc<Regional>, address: SocketAddr) -> Shared {
+    let tunables = Arc::new(Tunables::default());
+    let commands = commands::table();
+    let facts = Facts {
+        region: "local".to_owned(),
+        service: "default".to_owned(),
+        address,
+        threads: 1,
+        run_id: "0".repeat(40),
+        started_at: clock.now(),
+    };
+    Shared::new(SharedParts {
+        statistics: NodeStatistics::new(1, commands.rows().len()),
+        password: Password::new(""),
+        settings: Box::new(LiveSettings::new(config().clone(), Arc::clone(&store), Arc::clone(&tunables))),
+        store,
+        commands,
+        tunables,
+        clock,
+        membership: Arc::clone(regional) as Arc<dyn Membership>,
+        facts,
+        stop: CancellationToken::new(),
+        region: Some(regional.region()),
+    })
+}
+
+/// The settings that a node has without any.
+fn config() -> &'static Config {
+    static CONFIG: OnceLock<Config> = OnceLock::new();
+    CONFIG.get_or_init(|| {
+        let matches = config::command_line().get_matches_from(["larder", "node"]);
+        match config::load(&matches) {
+            Ok(invocation) => invocation.config,
+            Err(error) => panic!("the defaults do not stand: {error}"),
+        }
+    })
+}
+
+/// The port for any client.
+pub(super) const PORT: u16 = 6379;
+
+const MEMORY_BYTES: usize = 64 << 20;

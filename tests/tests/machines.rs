@@ -1,0 +1,288 @@
+//! Servers on machines of their own that are killed, stopped and cut off while clients write: Redis with a replica loses
+//! acknowledged writes then, which shows that the judge sees it; a cluster of Larder must not.
+
+use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use larder_tests::clock::rest;
+use larder_tests::namespaces::{Machine, Switch};
+use larder_tests::process::{Process, larder_path, new_directory};
+use larder_tests::wire::Connection;
+use larder_tests::witness::{Round, RoundSettings, Speech, Targets};
+
+/// A primary whose replica does not hear it any more dies, and the replica is promoted, as a sentinel does it.
+#[test]
+fn a_redis_with_a_replica_loses_writes_and_the_judge_sees_it() {
+    let switch = Switch::new().unwrap();
+    switch.enter().unwrap();
+    let machines = [switch.machine(1).unwrap(), switch.machine(2).unwrap()];
+    let mut faults = Vec::new();
+    for round in 0..ROUNDS_OF_REDIS {
+        let mut primary = redis(&machines[0]);
+        let _replica = redis(&machines[1]);
+        let (first, second) = (at(&machines[0]), at(&machines[1]));
+        call(second, &["REPLICAOF", &first.ip().to_string(), "6379"]);
+        wait_until("the replica follows", || {
+            call(second, &["INFO", "replication"]).contains("master_link_status:up")
+        });
+        let targets = Targets { plain: Mutex::new(vec![first]), ..Targets::default() };
+        let settings =
+            RoundSettings { name: format!("redis-{round}"), clients: vec![Speech::Plain; 6], seed: round };
+        let outcome = Round::run(&settings, &targets, || {
+            rest(Duration::from_millis(300));
+            machines[0].cut_to(&machines[1])?;
+            rest(Duration::from_millis(200));
+            primary.kill();
+            machines[0].mend_to(&machines[1])?;
+            call(second, &["REPLICAOF", "NO", "ONE"]);
+            *targets.plain.lock().unwrap_or_else(PoisonError::into_inner) = vec![second];
+            rest(Duration::from_millis(300));
+            Ok(())
+        });
+        let outcome = outcome.unwrap();
+        assert!(outcome.recorder.answered > 500, "{:?}", outcome.recorder.answered);
+        faults.extend(outcome.fault);
+    }
+    assert_eq!(faults.len() as u64, ROUNDS_OF_REDIS, "{faults:#?}");
+}
+
+/// The same clients and the same judge find nothing wrong where nothing is done to the server.
+#[test]
+fn a_redis_that_is_left_alone_passes() {
+    let switch = Switch::new().unwrap();
+    switch.enter().unwrap();
+    let machine = switch.machine(1).unwrap();
+    let _alone = redis(&machine);
+    let targets = Targets { plain: Mutex::new(vec![at(&machine)]), ..Targets::default() };
+    let settings = RoundSettings { name: "alone".to_owned(), clients: vec![Speech::Plain; 6], seed: 1 };
+    let outcome = Round::run(&settings, &targets, || {
+        rest(Duration::from_secs(1));
+        Ok(())
+    });
+    let outcome = outcome.unwrap();
+    assert_eq!(outcome.fault, None);
+    assert!(outcome.recorder.answered > 500);
+}
+
+/// Three nodes of Larder, harmed in every way round after round: nothing acknowledged is lost, nothing stale is read, and all
+/// is served again. `LARDER_ROUNDS` says how many rounds.
+#[test]
+fn a_cluster_of_larder_keeps_what_it_acknowledged() {
+    let switch = Switch::new().unwrap();
+    switch.enter().unwrap();
+    let mut nodes = LarderNodes::start(&switch, 3);
+    let mut random = fastrand::Rng::with_seed(ROUNDS_SEED);
+    for round in 0..rounds() {
+        let targets = nodes.targets();
+        let clients = [vec![Speech::Plain; 5], vec![Speech::Cluster; 3]].concat();
+        let settings = RoundSettings { name: format!("round-{round}"), clients, seed: round };
+        let harm = Harm::draw(&mut random, nodes.machines.len());
+        let outcome = Round::run(&settings, &targets, || nodes.suffer(harm, &mut random));
+        let outcome =
+            outcome.unwrap_or_else(|fault| panic!("round {round}, {harm:?}: {fault}\n{}", nodes.outputs()));
+        assert_eq!(outcome.fault, None, "round {round}, {harm:?}\n{}", nodes.outputs());
+        assert!(outcome.recorder.answered > 200, "round {round}, {harm:?}: {}", outcome.recorder.answered);
+        println!(
+            "round {round}, {harm:?}: {} answered, errors {:?}",
+            outcome.recorder.answered, outcome.recorder.errors
+        );
+    }
+}
+
+/// What is done to the nodes in a round.
+#[derive(Clone, Copy, Debug)]
+enum Harm {
+    /// `kill -9`, and a start with the same state.
+    Kill(usize),
+    /// The replica is cut off from its owner first, as it is done to Redis.
+    CutThenKill(usize, usize),
+    /// SIGSTOP for longer than a lease, then SIGCONT.
+    Stop(usize),
+    /// Cut off from everybody.
+    Isolate(usize),
+    /// Nothing arrives from the one at the other.
+    CutOneWay(usize, usize),
+    /// Nothing arrives between two.
+    CutBothWays(usize, usize),
+}
+
+impl Harm {
+    fn draw(random: &mut fastrand::Rng, nodes: usize) -> Self {
+        let one = random.usize(0..nodes);
+        let other = (one + random.usize(1..nodes)) % nodes;
+        match random.u8(0..6) {
+            0 => Self::Kill(one),
+            1 => Self::CutThenKill(one, other),
+            2 => Self::Stop(one),
+            3 => Self::Isolate(one),
+            4 => Self::CutOneWay(one, other),
+            _ => Self::CutBothWays(one, other),
+        }
+    }
+}
+
+/// Larder on machines of their own.
+struct LarderNodes {
+    machines: Vec<Machine>,
+    processes: Vec<Process>,
+    directory: std::path::PathBuf,
+}
+
+impl LarderNodes {
+    fn start(switch: &Switch, count: u8) -> Self {
+        let machines: Vec<Machine> =
+            (1..=count).map(|number| switch.machine(number).expect("a machine")).collect();
+        let directory = new_directory().expect("a machine");
+        let mut nodes = Self { machines, processes: Vec::new(), directory };
+        nodes.processes = (0..nodes.machines.len()).map(|node| nodes.process(node)).collect();
+        nodes.wait_until_healthy().expect("a machine");
+        nodes
+    }
+
+    fn process(&self, node: usize) -> Process {
+        let machine = &self.machines[node];
+        let mut command = machine.command(&larder_path().to_string_lossy());
+        let peers: Vec<String> =
+            self.machines.iter().map(|machine| format!("{}:6381", machine.address())).collect();
+        let state = self.directory.join(format!("state-{node}"));
+        command
+            .args(["node", "--bind", &machine.address().to_string(), "--port", "6379", "--threads", "1"])
+            .args(["--join", &peers.join(","), "--bootstrap-expect", &peers.len().to_string()])
+            .args(["--max-memory", "64mb", "--state-dir", &state.to_string_lossy()])
+            .env("LARDER_CLUSTER_SECRET", "a secret of the machines")
+            .env("LARDER_REQUIRE_PASSWORD", PASSWORD);
+        Process::start(command, "cargo build -p larder-node").unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn targets(&self) -> Targets {
+        let at_port = |port| {
+            let addresses = self.machines.iter().map(|machine| SocketAddr::from((machine.address(), port)));
+            Mutex::new(addresses.collect())
+        };
+        Targets { plain: at_port(6379), cluster: at_port(6380), password: Some(PASSWORD.to_owned()) }
+    }
+
+    fn suffer(&mut self, harm: Harm, random: &mut fastrand::Rng) -> Result<(), String> {
+        rest(Duration::from_millis(300));
+        let length = Duration::from_millis(random.u64(200..2_500));
+        match harm {
+            Harm::Kill(node) => {
+                self.processes[node].kill();
+                rest(length);
+                self.processes[node] = self.process(node);
+            }
+            Harm::CutThenKill(node, other) => {
+                self.machines[node].cut_to(&self.machines[other])?;
+                rest(Duration::from_millis(random.u64(50..500)));
+                self.processes[node].kill();
+                self.machines[node].mend_to(&self.machines[other])?;
+                rest(length);
+                self.processes[node] = self.process(node);
+            }
+            Harm::Stop(node) => {
+                self.processes[node].signal("STOP")?;
+                rest(length);
+                self.processes[node].signal("CONT")?;
+            }
+            Harm::Isolate(node) => {
+                self.machines[node].isolate()?;
+                rest(length);
+                self.machines[node].rejoin()?;
+            }
+            Harm::CutOneWay(node, other) => self.cut(&[(node, other)], length)?,
+            Harm::CutBothWays(node, other) => self.cut(&[(node, other), (other, node)], length)?,
+        }
+        self.wait_until_healthy()
+    }
+
+    fn cut(&self, ways: &[(usize, usize)], length: Duration) -> Result<(), String> {
+        for (from, to) in ways {
+            self.machines[*from].cut_to(&self.machines[*to])?;
+        }
+        rest(length);
+        ways.iter().try_for_each(|(from, to)| self.machines[*from].mend_to(&self.machines[*to]))
+    }
+
+    fn wait_until_healthy(&self) -> Result<(), String> {
+        for machine in &self.machines {
+            let mut command = machine.command(&larder_path().to_string_lossy());
+            command.args([
+                "status",
+                "--bind",
+                &machine.address().to_string(),
+                "--port",
+                "6379",
+                "--wait-healthy",
+                "60",
+            ]);
+            let output = command.output().map_err(|error| format!("larder status: {error}"))?;
+            if !output.status.success() {
+                let said = [output.stdout, output.stderr].concat();
+                return Err(format!(
+                    "{} is not healthy: {}",
+                    machine.address(),
+                    String::from_utf8_lossy(&said)
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn outputs(&self) -> String {
+        self.processes.iter().map(|process| format!("{}\n", process.output())).collect()
+    }
+}
+
+impl Drop for LarderNodes {
+    fn drop(&mut self) {
+        self.processes.clear();
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+fn rounds() -> u64 {
+    std::env::var("LARDER_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS)
+}
+
+fn at(machine: &Machine) -> SocketAddr {
+    (machine.address(), 6379).into()
+}
+
+fn redis(machine: &Machine) -> Process {
+    let mut command = machine.command("redis-server");
+    command.args([
+        "--port",
+        "6379",
+        "--protected-mode",
+        "no",
+        "--save",
+        "",
+        "--repl-diskless-sync-delay",
+        "0",
+    ]);
+    let mut process =
+        Process::start(command, "install redis-server").unwrap_or_else(|error| panic!("{error}"));
+    let ready = process.wait_until(Duration::from_secs(10), |_| try_call(at(machine), &["PING"]));
+    assert!(ready.is_some(), "{}", process.output());
+    process
+}
+
+fn try_call(address: SocketAddr, words: &[&str]) -> Option<String> {
+    let mut connection = Connection::open_at(address, Duration::from_secs(1)).ok()?;
+    connection.call(words).ok().map(|reply| reply.text())
+}
+
+fn call(address: SocketAddr, words: &[&str]) -> String {
+    try_call(address, words).unwrap_or_else(|| panic!("{address} does not answer {words:?}"))
+}
+
+fn wait_until(what: &str, mut seen: impl FnMut() -> bool) {
+    let deadline = larder_tests::clock::Deadline::after(Duration::from_secs(20));
+    assert!(deadline.poll(|| seen().then_some(())).is_some(), "not in time: {what}");
+}
+
+const ROUNDS_OF_REDIS: u64 = 3;
+const ROUNDS: u64 = 6;
+const ROUNDS_SEED: u64 = 11;
+const PASSWORD: &str = "of the machines";

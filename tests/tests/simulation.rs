@@ -1,0 +1,63 @@
+//! The cluster under seeds. `LARDER_SEEDS` says how many, `LARDER_SEED_FIRST` from which, `LARDER_SEED` which one alone.
+
+use larder_node::sabotage::Rule;
+use larder_tests::simulation::{each_seed, simulate, simulate_voters};
+
+#[test]
+fn what_clients_saw_could_have_been() {
+    let held = each_seed("what_clients_saw_could_have_been", SEEDS, |seed| {
+        let outcome = simulate(seed, None)?;
+        if outcome.answered < ANSWERED_MIN {
+            return Err(format!("only {} operations were answered", outcome.answered));
+        }
+        Ok(())
+    });
+    held.unwrap_or_else(|fault| panic!("{fault}"));
+}
+
+#[test]
+fn a_seed_replays_exactly() {
+    for seed in 0..2 {
+        assert_eq!(simulate(seed, None), simulate(seed, None), "seed {seed}");
+    }
+}
+
+#[test]
+fn what_voters_agreed_upon_stays() {
+    let held =
+        each_seed("what_voters_agreed_upon_stays", SEEDS_OF_VOTERS, |seed| simulate_voters(seed).map(drop));
+    held.unwrap_or_else(|fault| panic!("{fault}"));
+}
+
+#[test]
+fn a_seed_of_voters_replays_exactly() {
+    for seed in 0..2 {
+        assert_eq!(simulate_voters(seed), simulate_voters(seed), "seed {seed}");
+    }
+}
+
+#[test]
+fn nodes_that_serve_without_a_lease_are_found_out() {
+    is_found_out(Rule::Lease);
+}
+
+#[test]
+fn replies_that_do_not_wait_for_copies_are_found_out() {
+    is_found_out(Rule::InSync);
+}
+
+fn is_found_out(rule: Rule) {
+    let found = each_seed("is_found_out", SEEDS_TO_FIND, |seed| simulate(seed, Some(rule)).map(drop));
+    let fault = found.expect_err("a broken rule that nobody noticed");
+    assert!(!fault.is_empty());
+}
+
+/// On code that is not optimized; tests/simulate runs many.
+const SEEDS: u64 = 4;
+const SEEDS_OF_VOTERS: u64 = 10;
+
+/// Within so many seeds each broken rule has to be noticed.
+const SEEDS_TO_FIND: u64 = 200;
+
+/// Fewer operations in a seed would show nothing.
+const ANSWERED_MIN: u64 = 100;
