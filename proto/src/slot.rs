@@ -47,7 +47,29 @@ impl Slot {
 
 /// A run of 16 neighbouring slots, `0..1024`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "u16")]
 pub struct Partition(u16);
+
+/// A number that is no partition's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoPartition(u16);
+
+impl std::fmt::Display for NoPartition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "there is no partition {}, the last one is {}", self.0, PARTITIONS - 1)
+    }
+}
+
+impl std::error::Error for NoPartition {}
+
+impl TryFrom<u16> for Partition {
+    type Error = NoPartition;
+
+    /// What another node sent, or a disk kept, is looked at before it is used as an index.
+    fn try_from(number: u16) -> Result<Self, NoPartition> {
+        Self::new(number).ok_or(NoPartition(number))
+    }
+}
 
 impl Partition {
     /// The partition of a client's key.
@@ -218,5 +240,13 @@ mod tests {
         fn agrees_with_the_reference_on_tags(key in "[a-c{}]{0,12}") {
             prop_assert_eq!(Slot::of(key.as_bytes()).number(), redis_protocol::redis_keyslot(key.as_bytes()));
         }
+    }
+
+    #[test]
+    fn a_number_that_is_no_partition_is_not_read() {
+        let last = crate::record::encode(&(PARTITIONS - 1)).unwrap();
+        assert_eq!(crate::record::decode::<Partition>(&last).ok(), Partition::new(PARTITIONS - 1));
+        let beyond = crate::record::encode(&PARTITIONS).unwrap();
+        assert!(crate::record::decode::<Partition>(&beyond).is_err());
     }
 }
