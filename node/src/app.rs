@@ -1,6 +1,7 @@
 //! Builds every part of a node and joins them; stops them in reverse. No part builds another.
 //!
-//! Threads: one for each worker, and one, the control thread, that accepts connections, sweeps, and serves the admin port.
+//! Threads: one for each worker, and one, the control thread, that accepts connections, sweeps, and serves the admin port. A
+//! node that is one of several has two more, see `clustered.rs`.
 
 mod clustered;
 pub mod region;
@@ -20,7 +21,7 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::clustered::{ClusterThread, Clustered};
+use self::clustered::{ClusterThreads, Clustered};
 use self::settings::LiveSettings;
 use crate::admin;
 use crate::clock::Clock;
@@ -39,7 +40,7 @@ pub struct App {
     workers: Vec<WorkerHandle>,
     control: JoinHandle<()>,
     /// Where the node is one of several.
-    cluster: Option<ClusterThread>,
+    cluster: Option<ClusterThreads>,
     endpoints: Endpoints,
 }
 
@@ -143,7 +144,9 @@ impl App {
             }
             // Last: what waits for copies is answered by the workers.
             if let Some(cluster) = cluster {
-                let _ = cluster.stop().join();
+                for thread in cluster.stop() {
+                    let _ = thread.join();
+                }
             }
             let _ = done.send(());
         });

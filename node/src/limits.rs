@@ -176,7 +176,7 @@ pub const PENDING_SLOTS_MAX: usize = 4_096;
 /// Bytes of requests and replies that are kept for them; one may come on top.
 pub const PENDING_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// Bytes of a request that is kept until the copies have what it did, so that it can be tried again at another node.
+/// Bytes of a write that is kept until the copies have what it did, so that it can be tried again at another node.
 pub const KEPT_FRAME_BYTES_MAX: usize = 16 * 1024;
 
 /// Requests of one worker to one other node that are not answered.
@@ -212,11 +212,28 @@ pub const PEER_WAITING_MAX: usize = 16_384;
 /// Bytes of those replies; one may come on top.
 pub const PEER_WAITING_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// Replies that wait for copies together. More are held back less long than that they would leave together.
+pub const RUN_REPLIES_MAX: usize = 128;
+
+/// Runs of such replies whose memory a worker keeps for others.
+pub const RUNS_KEPT: usize = 64;
+
+/// Bytes of one up to which it does.
+pub const RUN_BYTES_KEPT: usize = 16 * 1024;
+
 /// How long a request that could not be placed waits before it is tried again, if nothing changes.
 pub const RETRY_PAUSE: Duration = Duration::from_millis(10);
 
 /// How long an answer is waited for that a node owes which no longer serves the keys.
 pub const MOVED_TIME_MAX: Duration = Duration::from_millis(100);
+
+/// For how long after a partition got another owner clients that know the cluster are served as others are: not every node and
+/// client knows of it yet.
+pub const MOVE_UNKNOWN_TIME: Duration = Duration::from_secs(1);
+
+/// How long a client that knows the cluster is not sent to a node that this one cannot reach: another may be about to take its
+/// place.
+pub const UNREACHED_TIME_MAX: Duration = Duration::from_millis(1_500);
 
 /// How long a request waits for a node that serves its keys.
 pub const RETRY_MS: u64 = 5_000;
@@ -233,17 +250,37 @@ pub const FEED_BYTES_MIN: usize = 1024 * 1024;
 /// At most so many.
 pub const FEED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Bytes under way to a copy above which it is not filled further: what clients write would wait behind them.
+/// Bytes of keys that are under way to the copies at one node at most, and what clients write waits behind.
 pub const FILL_AHEAD_BYTES_MAX: usize = 256 * 1024;
 
-/// How long filling waits for that before it goes on beside what clients write.
-pub const FILL_PATIENCE: Duration = Duration::from_millis(50);
+/// At least so many, however long they take: copies are filled while clients keep everything busy.
+pub const FILL_AHEAD_BYTES_MIN: usize = 16 * 1024;
+
+/// How much longer than usual an acknowledgement may take before less is sent ahead.
+pub const FILL_DELAY_MAX: Duration = Duration::from_micros(500);
 
 /// Bytes of keys that are copied out under one lock. One large key may be more.
 pub const FILL_STEP_BYTES: usize = 16 * 1024;
 
+/// At least so many, however long that takes.
+pub const FILL_STEP_BYTES_MIN: usize = 1024;
+
+/// How long one such step may hold its lock: the next has half as many bytes if it took longer.
+pub const FILL_STEP_TIME_MAX: Duration = Duration::from_micros(50);
+
+/// How long a copy that did not take what it was sent is left alone before it is filled again, at first and at last.
+pub const FILL_PAUSE_MIN: Duration = Duration::from_secs(1);
+/// At last.
+pub const FILL_PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// Bytes of keys that a copy takes in before it acknowledges them and lets others of the thread have their turn.
+pub const FILL_TURN_BYTES: usize = 16 * 1024;
+
 /// Messages of a stream that are applied before they are acknowledged, and others of the thread get their turn.
 pub const APPLIED_PER_TURN: usize = 512;
+
+/// Of these, as many are read before the first is applied, so that memory is fetched for all of them at once.
+pub const APPLIED_TOGETHER: usize = 32;
 
 /// How long a copy may acknowledge nothing, though something waits, before it is to be dropped.
 pub const COPY_SILENCE_MAX: Duration = Duration::from_secs(1);
@@ -256,6 +293,9 @@ pub const COPY_ROUND_TIME: Duration = Duration::from_millis(100);
 
 /// How long an owner that is to hand over waits for its copies before it goes on serving.
 pub const HAND_OVER_TIME_MAX: Duration = Duration::from_millis(1_500);
+
+/// How long a partition whose copies were late is served on before it may be handed over again.
+pub const HAND_OVER_PAUSE: Duration = Duration::from_secs(1);
 
 /// Partitions that are handed over together.
 pub const HAND_OVER_MAX: usize = 64;
@@ -275,6 +315,11 @@ pub const LINK_PORT_OFFSET: u16 = 2;
 /// Bytes of effects that are handed to a connection at once.
 pub const STREAM_PIECE_BYTES: usize = 64 * 1024;
 
+/// Bytes of effects that are sent though those sent before are not acknowledged yet; fewer wait for that, to leave together.
+pub const STREAM_COLLECTED_BYTES: usize = 64 * 1024;
+
+const _: () = assert!(STREAM_COLLECTED_BYTES <= STREAM_PIECE_BYTES);
+
 /// How long the receiver of a stream waits for the cluster to tell it what the sender knows already.
 pub const EPOCH_WAIT_MAX: Duration = Duration::from_secs(10);
 
@@ -282,7 +327,7 @@ pub const EPOCH_WAIT_MAX: Duration = Duration::from_secs(10);
 pub const EPOCH_LOOK_TIME: Duration = Duration::from_millis(250);
 
 /// Copies at one node that are filled at the same time.
-pub const FILLS_PER_NODE: usize = 16;
+pub const FILLS_PER_NODE: usize = 2;
 
 /// Rounds of looking after copies between two looks at remembered writes.
 pub const FORGET_ROUNDS: u32 = 10;

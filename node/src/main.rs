@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         Verb::Status { json, wait_seconds } => {
             ask(verbs::status(&config, json, wait_seconds.map(Duration::from_secs)))
         }
+        Verb::Recover => ask(verbs::recover(&config)),
         Verb::Drain { restart, force } => ask(verbs::drain(&config, Leave { for_good: !restart, force })),
     };
     outcome.map_or_else(|error| fail(&error), ExitCode::from)

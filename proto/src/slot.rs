@@ -8,8 +8,9 @@ use std::fmt;
 /// Slots of a cluster, as Redis Cluster counts them.
 pub const SLOTS: u16 = 16_384;
 
-/// Neighbouring slots that form one partition.
-pub const SLOTS_PER_PARTITION: u16 = 16;
+/// Neighbouring slots that form one partition: 16. The simulation may be built with fewer, larger partitions, since most of what a
+/// seed costs is done once for each.
+pub const SLOTS_PER_PARTITION: u16 = if cfg!(feature = "few-partitions") { 256 } else { 16 };
 
 /// Partitions of a cluster: one lock, one order of writes, one owner each.
 pub const PARTITIONS: u16 = SLOTS / SLOTS_PER_PARTITION;

@@ -2,9 +2,11 @@
 //! acknowledged writes then, which shows that the judge sees it; a cluster of Larder must not.
 
 use std::net::SocketAddr;
+use std::process::Output;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use larder_node::admin::Status;
 use larder_tests::clock::rest;
 use larder_tests::namespaces::{Machine, Switch};
 use larder_tests::process::{Process, larder_path, new_directory};
@@ -66,31 +68,42 @@ fn a_redis_that_is_left_alone_passes() {
 }
 
 /// Three nodes of Larder, harmed in every way round after round: nothing acknowledged is lost, nothing stale is read, and all
-/// is served again. `LARDER_ROUNDS` says how many rounds.
+/// is served again. `LARDER_ROUNDS` says how many rounds; `tests/torment` runs them all.
 #[test]
 fn a_cluster_of_larder_keeps_what_it_acknowledged() {
     let switch = Switch::new().unwrap();
     switch.enter().unwrap();
     let mut nodes = LarderNodes::start(&switch, 3);
     let mut random = fastrand::Rng::with_seed(ROUNDS_SEED);
+    let mut total = 0;
     for round in 0..rounds() {
         let targets = nodes.targets();
         let clients = [vec![Speech::Plain; 5], vec![Speech::Cluster; 3]].concat();
         let settings = RoundSettings { name: format!("round-{round}"), clients, seed: round };
-        let harm = Harm::draw(&mut random, nodes.machines.len());
+        let leader =
+            nodes.leader().unwrap_or_else(|fault| panic!("round {round}: {fault}\n{}", nodes.outputs()));
+        let harm = Harm::of_round(round, leader, nodes.machines.len());
         let outcome = Round::run(&settings, &targets, || nodes.suffer(harm, &mut random));
         let outcome =
             outcome.unwrap_or_else(|fault| panic!("round {round}, {harm:?}: {fault}\n{}", nodes.outputs()));
-        assert_eq!(outcome.fault, None, "round {round}, {harm:?}\n{}", nodes.outputs());
-        assert!(outcome.recorder.answered > 200, "round {round}, {harm:?}: {}", outcome.recorder.answered);
+        let errors = &outcome.recorder.errors;
+        assert_eq!(outcome.fault, None, "round {round}, {harm:?}, errors {errors:?}\n{}", nodes.outputs());
+        assert!(
+            outcome.recorder.answered > ANSWERED_MIN,
+            "round {round}, {harm:?}: {}",
+            outcome.recorder.answered
+        );
+        let role = if harm.node() == leader { "leader" } else { "follower" };
         println!(
-            "round {round}, {harm:?}: {} answered, errors {:?}",
+            "round {round}, {harm:?} ({role}): {} answered, errors {:?}",
             outcome.recorder.answered, outcome.recorder.errors
         );
+        total += outcome.recorder.answered;
     }
+    println!("{} rounds, {total} requests answered, nothing acknowledged lost, nothing stale read", rounds());
 }
 
-/// What is done to the nodes in a round.
+/// What is done to the nodes in a round. The first node is the one that suffers.
 #[derive(Clone, Copy, Debug)]
 enum Harm {
     /// `kill -9`, and a start with the same state.
@@ -99,25 +112,51 @@ enum Harm {
     CutThenKill(usize, usize),
     /// SIGSTOP for longer than a lease, then SIGCONT.
     Stop(usize),
-    /// Cut off from everybody.
+    /// Cut off from everybody, clients too.
     Isolate(usize),
+    /// Cut off from the other nodes, a minority that clients still reach.
+    Minority(usize),
     /// Nothing arrives from the one at the other.
     CutOneWay(usize, usize),
     /// Nothing arrives between two.
     CutBothWays(usize, usize),
+    /// What it sends is lost on the way to all other nodes; it hears them.
+    Mute(usize),
+    /// Its link is down, and it sees that.
+    Unplug(usize),
+    /// Its link is slow, and loses what waits for too long.
+    Slow(usize),
 }
 
 impl Harm {
-    fn draw(random: &mut fastrand::Rng, nodes: usize) -> Self {
-        let one = random.usize(0..nodes);
-        let other = (one + random.usize(1..nodes)) % nodes;
-        match random.u8(0..6) {
+    /// Each kind in its turn, to the leader and to another node by turns.
+    fn of_round(round: u64, leader: usize, nodes: usize) -> Self {
+        let turn = round as usize / KINDS;
+        let one = if (round as usize + turn).is_multiple_of(2) {
+            leader
+        } else {
+            (leader + 1 + turn % (nodes - 1)) % nodes
+        };
+        let other = (one + 1 + turn % (nodes - 1)) % nodes;
+        match round as usize % KINDS {
             0 => Self::Kill(one),
             1 => Self::CutThenKill(one, other),
             2 => Self::Stop(one),
-            3 => Self::Isolate(one),
+            3 => Self::Minority(one),
             4 => Self::CutOneWay(one, other),
-            _ => Self::CutBothWays(one, other),
+            5 => Self::Slow(one),
+            6 => Self::Isolate(one),
+            7 => Self::CutBothWays(one, other),
+            8 => Self::Mute(one),
+            _ => Self::Unplug(one),
+        }
+    }
+
+    const fn node(self) -> usize {
+        match self {
+            Self::Kill(node) | Self::Stop(node) | Self::Isolate(node) | Self::Minority(node) => node,
+            Self::Mute(node) | Self::Unplug(node) | Self::Slow(node) => node,
+            Self::CutThenKill(node, _) | Self::CutOneWay(node, _) | Self::CutBothWays(node, _) => node,
         }
     }
 }
@@ -166,6 +205,7 @@ impl LarderNodes {
     fn suffer(&mut self, harm: Harm, random: &mut fastrand::Rng) -> Result<(), String> {
         rest(Duration::from_millis(300));
         let length = Duration::from_millis(random.u64(200..2_500));
+        let others = |one: usize| (0..self.machines.len()).filter(move |other| *other != one);
         match harm {
             Harm::Kill(node) => {
                 self.processes[node].kill();
@@ -182,7 +222,7 @@ impl LarderNodes {
             }
             Harm::Stop(node) => {
                 self.processes[node].signal("STOP")?;
-                rest(length);
+                rest(length.max(STOPPED_TIME_MIN));
                 self.processes[node].signal("CONT")?;
             }
             Harm::Isolate(node) => {
@@ -190,8 +230,26 @@ impl LarderNodes {
                 rest(length);
                 self.machines[node].rejoin()?;
             }
+            Harm::Minority(node) => {
+                let ways: Vec<_> = others(node).flat_map(|other| [(node, other), (other, node)]).collect();
+                self.cut(&ways, length)?;
+            }
+            Harm::Mute(node) => {
+                let ways: Vec<_> = others(node).map(|other| (node, other)).collect();
+                self.cut(&ways, length)?;
+            }
             Harm::CutOneWay(node, other) => self.cut(&[(node, other)], length)?,
             Harm::CutBothWays(node, other) => self.cut(&[(node, other), (other, node)], length)?,
+            Harm::Unplug(node) => {
+                self.machines[node].unplug()?;
+                rest(length);
+                self.machines[node].plug_in()?;
+            }
+            Harm::Slow(node) => {
+                self.machines[node].slow_down(SLOW_BITS)?;
+                rest(length);
+                self.machines[node].speed_up()?;
+            }
         }
         self.wait_until_healthy()
     }
@@ -204,19 +262,30 @@ impl LarderNodes {
         ways.iter().try_for_each(|(from, to)| self.machines[*from].mend_to(&self.machines[*to]))
     }
 
+    /// The node that leads.
+    fn leader(&self) -> Result<usize, String> {
+        let statuses: Vec<Status> =
+            (0..self.machines.len()).map(|node| self.status(node)).collect::<Result<_, _>>()?;
+        let leader = statuses[0].leader;
+        let found = statuses.iter().position(|status| Some(status.node) == leader);
+        found.ok_or_else(|| format!("node {leader:?} is to lead, and is none of them"))
+    }
+
+    fn status(&self, node: usize) -> Result<Status, String> {
+        let output = self.verb(node, &["status", "--json"])?;
+        serde_json::from_slice(&output.stdout).map_err(|error| format!("node {node}: {error}"))
+    }
+
+    fn verb(&self, node: usize, words: &[&str]) -> Result<Output, String> {
+        let machine = &self.machines[node];
+        let mut command = machine.command(&larder_path().to_string_lossy());
+        command.args(words).args(["--bind", &machine.address().to_string(), "--port", "6379"]);
+        command.output().map_err(|error| format!("larder {}: {error}", words.join(" ")))
+    }
+
     fn wait_until_healthy(&self) -> Result<(), String> {
-        for machine in &self.machines {
-            let mut command = machine.command(&larder_path().to_string_lossy());
-            command.args([
-                "status",
-                "--bind",
-                &machine.address().to_string(),
-                "--port",
-                "6379",
-                "--wait-healthy",
-                "60",
-            ]);
-            let output = command.output().map_err(|error| format!("larder status: {error}"))?;
+        for (node, machine) in self.machines.iter().enumerate() {
+            let output = self.verb(node, &["status", "--wait-healthy", "60"])?;
             if !output.status.success() {
                 let said = [output.stdout, output.stderr].concat();
                 return Err(format!(
@@ -283,6 +352,14 @@ fn wait_until(what: &str, mut seen: impl FnMut() -> bool) {
 }
 
 const ROUNDS_OF_REDIS: u64 = 3;
-const ROUNDS: u64 = 6;
+/// All kinds once.
+const ROUNDS: u64 = KINDS as u64;
+const KINDS: usize = 10;
+/// Longer than a lease.
+const STOPPED_TIME_MIN: Duration = Duration::from_millis(700);
+/// In a round that is long enough to mean something, on a machine that does a lot beside.
+const ANSWERED_MIN: u64 = 50;
+/// Less than what nodes and clients have to tell each other.
+const SLOW_BITS: u32 = 400_000;
 const ROUNDS_SEED: u64 = 11;
 const PASSWORD: &str = "of the machines";

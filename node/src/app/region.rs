@@ -1,5 +1,6 @@
 //! Joins what makes a node one of several: the control loop, replication, and the door that other nodes knock at. The server and
-//! the admin port see them through two traits. No thread is started here: the caller's runs it.
+//! the admin port see them through two traits. No thread is started here: the caller's run it, one for control and one for
+//! copies, or one for both.
 
 use std::collections::BTreeMap;
 use std::future::pending;
@@ -124,9 +125,45 @@ impl Regional {
         &self.replication
     }
 
-    /// Runs the node's part in the cluster on this thread's local runtime, until it is dropped. `deal` hands a link with
+    /// Runs all of the node's part in the cluster on this thread's local runtime, until it is dropped. `deal` hands a link with
     /// requests to a worker; whether one took it.
     pub async fn run(self: Arc<Self>, door: Box<dyn Accept>, deal: impl Fn(Link) -> bool) {
+        let (streams, taken) = stream_links();
+        let mut tasks = JoinSet::new();
+        tasks.spawn_local(Arc::clone(&self).copy(taken));
+        self.control(door, streams, deal).await;
+    }
+
+    /// Runs replication: streams, filling, handing over, and what changes with a topology. All of it may have to wait for a
+    /// partition that a client holds, so it has a thread of its own, apart from what renews leases. Never ends.
+    pub async fn copy(self: Arc<Self>, mut links: mpsc::Receiver<Opened>) {
+        let mut tasks = JoinSet::new();
+        tasks.spawn_local(self.replication.run());
+        let mut streams = JoinSet::new();
+        loop {
+            tokio::select! {
+                biased;
+                Some(_) = streams.join_next(), if !streams.is_empty() => {}
+                Some((link, theirs)) = links.recv() => match link.at_home() {
+                    Ok(link) if streams.len() < STREAM_LINKS_MAX => {
+                        streams.spawn_local(self.replication.receive(link, theirs));
+                    }
+                    Ok(_) => tracing::warn!("too many streams from other nodes; one more is closed"),
+                    Err(error) => tracing::warn!(%error, "a stream from another node cannot be taken"),
+                },
+                else => pending().await,
+            }
+        }
+    }
+
+    /// Runs the control loop, and answers other nodes. What comes for replication goes to [`Regional::copy`] by `streams`, what
+    /// comes for workers to `deal`. Waits for no partition.
+    pub async fn control(
+        self: Arc<Self>,
+        door: Box<dyn Accept>,
+        streams: mpsc::Sender<Opened>,
+        deal: impl Fn(Link) -> bool,
+    ) {
         let (links, linked) = mpsc::channel(CONTROL_LINKS_MAX);
         let seed = self.random.lock().u64(..);
         let handle = control::start(ClusterParts {
@@ -142,9 +179,8 @@ impl Regional {
         });
         let _ = self.handle.set(handle);
         let mut tasks = JoinSet::new();
-        tasks.spawn_local(self.replication.run());
         tasks.spawn_local(Arc::clone(&self).look_around());
-        Arc::clone(&self).answer_door(door, links, deal).await;
+        Arc::clone(&self).answer_door(door, (links, streams), deal).await;
         drop(tasks);
     }
 
@@ -172,12 +208,11 @@ impl Regional {
     async fn answer_door(
         self: Arc<Self>,
         door: Box<dyn Accept>,
-        control: mpsc::Sender<(Link, Introduction)>,
+        takers: (mpsc::Sender<Opened>, mpsc::Sender<Opened>),
         deal: impl Fn(Link) -> bool,
     ) {
         let mut opening = JoinSet::new();
         let mut knocking: BTreeMap<IpAddr, usize> = BTreeMap::new();
-        let mut streams = JoinSet::new();
         loop {
             tokio::select! {
                 biased;
@@ -188,10 +223,9 @@ impl Regional {
                     }
                     knocking.retain(|_, count| *count > 0);
                     if let Some(opened) = opened {
-                        self.take_in(opened, &control, &deal, &mut streams);
+                        take_in(opened, &takers, &deal);
                     }
                 }
-                Some(_) = streams.join_next(), if !streams.is_empty() => {}
                 accepted = door.accept(), if opening.len() < LINKS_OPENING_MAX => match accepted {
                     Ok((stream, from)) => {
                         let count = knocking.entry(from.ip()).or_default();
@@ -207,31 +241,6 @@ impl Regional {
                     }
                 },
             }
-        }
-    }
-
-    fn take_in(
-        &self,
-        (link, theirs): (Link, Introduction),
-        control: &mpsc::Sender<(Link, Introduction)>,
-        deal: &impl Fn(Link) -> bool,
-        streams: &mut JoinSet<()>,
-    ) {
-        match theirs.purpose {
-            Purpose::Control => {
-                if control.try_send((link, theirs)).is_err() {
-                    tracing::warn!("too many connections for control; one more is closed");
-                }
-            }
-            Purpose::Requests => {
-                if !deal(link) {
-                    tracing::warn!("no worker takes another connection with requests; it is closed");
-                }
-            }
-            Purpose::Stream if streams.len() < STREAM_LINKS_MAX => {
-                streams.spawn_local(self.replication.receive(link, theirs));
-            }
-            Purpose::Stream => tracing::warn!("too many streams from other nodes; one more is closed"),
         }
     }
 
@@ -334,7 +343,38 @@ impl Membership for Regional {
 }
 
 /// A connection of another node that has shown that it knows the secret, and what it said of itself.
-type Opened = (Link, Introduction);
+pub type Opened = (Link, Introduction);
+
+/// How connections for streams come from [`Regional::control`] to [`Regional::copy`].
+#[must_use]
+pub fn stream_links() -> (mpsc::Sender<Opened>, mpsc::Receiver<Opened>) {
+    mpsc::channel(LINKS_OPENING_MAX)
+}
+
+/// Hands a connection to those whom it is for: the control loop, replication, or a worker.
+fn take_in(
+    (link, theirs): Opened,
+    (control, streams): &(mpsc::Sender<Opened>, mpsc::Sender<Opened>),
+    deal: &impl Fn(Link) -> bool,
+) {
+    match theirs.purpose {
+        Purpose::Control => {
+            if control.try_send((link, theirs)).is_err() {
+                tracing::warn!("too many connections for control; one more is closed");
+            }
+        }
+        Purpose::Requests => {
+            if !deal(link) {
+                tracing::warn!("no worker takes another connection with requests; it is closed");
+            }
+        }
+        Purpose::Stream => {
+            if streams.try_send((link, theirs)).is_err() {
+                tracing::warn!("too many streams from other nodes; one more is closed");
+            }
+        }
+    }
+}
 
 /// Replication, as the control loop tells it.
 struct Told(Replication);
@@ -345,7 +385,7 @@ impl Plane for Told {
     }
 
     fn adopt(&self, topology: Arc<Topology>) {
-        self.0.adopt(topology);
+        self.0.announce(topology);
     }
 
     fn grant(&self, until_ns: u64, epoch: Epoch) {

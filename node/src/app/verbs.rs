@@ -1,15 +1,23 @@
-//! What `larder status` and `larder drain` do: ask the admin port of a running node, show, wait.
+//! What `larder status` and `larder drain` do: ask the admin port of a running node, show, wait. And `larder recover`, which asks
+//! nobody.
 
 use std::io::{IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
+use larder_proto::topology::{Incarnation, Member, MemberState};
+use tokio::task::LocalSet;
 use tokio::time::{sleep, timeout};
 
 use super::ADMIN_PORT_OFFSET;
 use crate::admin::{Asked, Asking, Status, bar};
+use crate::cluster::control;
+use crate::cluster::identity::StateDir;
 use crate::config::Config;
+use crate::link::VERSIONS;
+use crate::net::TcpNetwork;
 use crate::server::Leave;
 
 /// How a verb ended, as its exit code says.
@@ -105,6 +113,31 @@ pub async fn drain(config: &Config, order: Leave) -> Result<Ended, String> {
     } else {
         "drained: other nodes serve what this one served; it may be stopped\n"
     })?;
+    Ok(Ended::Well)
+}
+
+/// Makes a new cluster of what this machine's node knows, which must not run.
+///
+/// # Errors
+/// The state directory is in use, cannot be read or written, or is not that of a member.
+pub async fn recover(config: &Config) -> Result<Ended, String> {
+    let place =
+        StateDir::open(&config.state_directory()).map_err(|error| format!("{error}; see --state-dir"))?;
+    let member = Member {
+        host: config.advertised_host(),
+        port: config.port,
+        zone: config.zone.clone(),
+        incarnation: Incarnation::default(),
+        state: MemberState::Down,
+        version: VERSIONS.max,
+    };
+    let recovered = control::recover(&place, Arc::new(TcpNetwork), member, fastrand::u64(..));
+    // Raft's tasks stay on this thread.
+    let cluster = LocalSet::new().run_until(recovered).await.map_err(|error| error.to_string())?;
+    show(&format!(
+        "recovered: this node alone is cluster {:032x} now; start it, then the others with empty state directories\n",
+        cluster.0
+    ))?;
     Ok(Ended::Well)
 }
 

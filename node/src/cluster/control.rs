@@ -38,6 +38,7 @@ use tokio::task::JoinSet;
 use self::lead::Duties;
 use super::forming::{Forming, Location};
 use super::handle::{Handle, LeaveProgress, Order};
+use super::heard::Heard;
 use super::identity::{Identity, StateDir};
 use super::lease::LeaseRule;
 use super::machine::{Leave, State};
@@ -150,6 +151,8 @@ struct Control {
     node: RefCell<Option<Node<State>>>,
     /// Who leads, as others told; asked when Raft does not know. Written by whoever got an answer.
     hint: Cell<Option<NodeId>>,
+    /// When this node last heard who led. Written by whatever answers Raft's messages, and by *rounds*.
+    heard: RefCell<Heard>,
     /// Until when the own lease runs. Written by *renew* and by leaving.
     lease_until_ns: Cell<u64>,
     /// Whether leases are asked for. Written by leaving, which ends it.
@@ -251,6 +254,7 @@ fn build(
         random: RefCell::new(random.fork()),
     });
     let rule = LeaseRule::new(settings.lease);
+    let clock_ns = clock.monotonic_ns();
     let control = Control {
         forming: RefCell::new(Forming::new(incarnation.0, settings.expected)),
         trouble: RefCell::default(),
@@ -266,6 +270,7 @@ fn build(
         published,
         node: RefCell::new(None),
         hint: Cell::new(None),
+        heard: RefCell::new(Heard::new(clock_ns)),
         lease_until_ns: Cell::new(0),
         stays: Cell::new(true),
         leaving: RefCell::new(None),

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use larder_proto::topology::{Incarnation, NodeId};
+use larder_proto::topology::{Epoch, Incarnation, NodeId};
 
 /// How long leases are and how far clocks may be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,18 @@ impl LeaseRule {
         asked_ns.saturating_add(self.lease_ns)
     }
 
+    /// How long a new leader lets others find it, at least, before it takes silence for their end.
+    #[must_use]
+    pub const fn grace_ns(self) -> u64 {
+        self.lease_ns / 2
+    }
+
+    /// Nanoseconds on the leader's clock that have passed for certain where another clock shows so many.
+    #[must_use]
+    pub const fn passed_ns(self, ago_ns: u64) -> u64 {
+        ago_ns - ago_ns / 100 * 2 * DRIFT_PERCENT - ago_ns % 100
+    }
+
     /// Nanoseconds on the leader's clock after which a lease that it has granted is over, whatever the holder's clock says.
     #[must_use]
     pub const fn over_after_ns(self) -> u64 {
@@ -65,8 +77,8 @@ pub struct Grants {
 struct Grant {
     /// When the newest lease was granted, or when the node was seen first.
     at_ns: u64,
-    /// The run of its process that got a lease; none before the first grant of this leader.
-    incarnation: Option<Incarnation>,
+    /// The run of its process that got a lease, and the epoch of the first; none before the first grant of this leader.
+    since: Option<(Incarnation, Epoch)>,
     /// It is about to be called down: it must not get a lease any more.
     calling: bool,
 }
@@ -84,6 +96,27 @@ impl Grants {
         self.nodes.clear();
     }
 
+    /// Since when this node leads, as [`Grants::lead`] was told.
+    #[must_use]
+    pub const fn led_since_ns(&self) -> Option<u64> {
+        self.led_since_ns
+    }
+
+    /// No lease of a leader before this one began after `before_ns`. Worth nothing if others were given more time meanwhile:
+    /// `since_ns` is what [`Grants::led_since_ns`] said when voters were asked.
+    pub fn others_began_before(&mut self, before_ns: u64, since_ns: u64) {
+        if self.led_since_ns != Some(since_ns) || before_ns >= since_ns {
+            return;
+        }
+        // Those who live have to have the time to ask.
+        let least_ns = since_ns.saturating_sub(self.rule.over_after_ns() - self.rule.grace_ns());
+        let from_ns = before_ns.max(least_ns);
+        self.led_since_ns = Some(from_ns);
+        for grant in self.nodes.values_mut().filter(|grant| grant.since.is_none()) {
+            grant.at_ns = grant.at_ns.min(from_ns);
+        }
+    }
+
     /// The leader has been away: it could not hear who asked. Everybody gets the time of a whole lease from now on.
     pub fn wait_longer(&mut self, now_ns: u64) {
         self.led_since_ns = self.led_since_ns.map(|_| now_ns);
@@ -96,26 +129,38 @@ impl Grants {
     }
 
     /// Notes a lease that is about to be answered, after a round that confirmed the leadership and began after the request
-    /// came. False if the node must not get one.
+    /// came; `epoch` is that of the state now. The epoch that the node has to have adopted: that of the first of these grants
+    /// to this run, since nothing was taken from it since then. None if the node must not get a lease.
     #[must_use]
-    pub fn grant(&mut self, node: NodeId, incarnation: Incarnation, now_ns: u64) -> bool {
-        if self.led_since_ns.is_none() {
-            return false;
-        }
-        let grant =
-            self.nodes.entry(node).or_insert(Grant { at_ns: now_ns, incarnation: None, calling: false });
+    pub fn grant(
+        &mut self,
+        node: NodeId,
+        incarnation: Incarnation,
+        (epoch, now_ns): (Epoch, u64),
+    ) -> Option<Epoch> {
+        self.led_since_ns?;
+        let grant = self.nodes.entry(node).or_insert(Grant { at_ns: now_ns, since: None, calling: false });
         if grant.calling {
-            return false;
+            return None;
         }
-        *grant = Grant { at_ns: grant.at_ns.max(now_ns), incarnation: Some(incarnation), calling: false };
-        true
+        let known = grant.since.filter(|(run, _)| *run == incarnation);
+        let since = known.unwrap_or((incarnation, epoch));
+        *grant = Grant { at_ns: grant.at_ns.max(now_ns), since: Some(since), calling: false };
+        Some(since.1)
+    }
+
+    /// The state says that the node is down, whoever said so: the next grant is the first again.
+    pub fn is_down(&mut self, node: NodeId) {
+        if let Some(grant) = self.nodes.get_mut(&node) {
+            grant.since = None;
+        }
     }
 
     /// Whether every lease that the node may ever have got is over. A node that is not known counts from now on, so this is
     /// asked about every member that is up, again and again.
     pub fn is_over(&mut self, node: NodeId, now_ns: u64) -> bool {
         let Some(led_since_ns) = self.led_since_ns else { return false };
-        let seen = Grant { at_ns: now_ns, incarnation: None, calling: false };
+        let seen = Grant { at_ns: now_ns, since: None, calling: false };
         // Under the leader before, leases were granted at the latest when this one was elected.
         let from_ns = self.nodes.entry(node).or_insert(seen).at_ns.max(led_since_ns);
         now_ns.saturating_sub(from_ns) >= self.rule.over_after_ns()
@@ -124,7 +169,7 @@ impl Grants {
     /// The node is about to be called down: it gets no lease until [`Grants::settled`]. To be called before the change is
     /// proposed.
     pub fn calling(&mut self, node: NodeId, now_ns: u64) {
-        let seen = Grant { at_ns: now_ns, incarnation: None, calling: true };
+        let seen = Grant { at_ns: now_ns, since: None, calling: true };
         self.nodes.entry(node).or_insert(seen).calling = true;
     }
 
@@ -135,7 +180,7 @@ impl Grants {
 
     /// Nanoseconds that the newest lease of each node has left on this leader's clock, as far as it has granted any.
     pub fn leases(&self, now_ns: u64) -> impl Iterator<Item = (NodeId, u64)> {
-        let granted = self.nodes.iter().filter(|(_, grant)| grant.incarnation.is_some());
+        let granted = self.nodes.iter().filter(|(_, grant)| grant.since.is_some());
         granted.map(move |(node, grant)| (*node, self.rule.until_ns(grant.at_ns).saturating_sub(now_ns)))
     }
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::raft::Machine;
 use super::row;
+use super::sealed::Sealed;
 
 /// What all nodes of a cluster agree on. A clone is cheap: the topology is shared until it changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +28,7 @@ pub struct State {
     /// Settings that all nodes share, by name.
     pub settings: BTreeMap<String, String>,
     /// External caches, by name.
-    pub caches: BTreeMap<String, String>,
+    pub caches: BTreeMap<String, Sealed>,
 }
 
 /// How a member leaves.
@@ -105,8 +106,8 @@ pub enum Change {
     Cache {
         /// Its name.
         name: String,
-        /// How it is reached.
-        value: Option<String>,
+        /// How it is reached. Encrypted: it lies on disks.
+        value: Option<Sealed>,
     },
     /// A member that has handed everything over is down from here on. What it was given meanwhile is to be handed over first.
     Goodbye {
@@ -219,8 +220,8 @@ impl State {
             Change::Remove { node } => self.remove(node),
             Change::Steps(steps) => Ok(self.steps(&steps)),
             Change::Replicas(replicas) => Ok(self.replicas(replicas)),
-            Change::Setting { name, value } => put(&mut self.settings, name, value),
-            Change::Cache { name, value } => put(&mut self.caches, name, value),
+            Change::Setting { name, value } => put(&mut self.settings, name, value, String::len),
+            Change::Cache { name, value } => put(&mut self.caches, name, value, Sealed::bytes),
             Change::Goodbye { node, incarnation } => self.goodbye(node, incarnation),
         };
         match done {
@@ -414,9 +415,14 @@ impl Machine for State {
     }
 }
 
-fn put(map: &mut BTreeMap<String, String>, name: String, value: Option<String>) -> Result<u32, Refusal> {
+fn put<V: Clone + PartialEq>(
+    map: &mut BTreeMap<String, V>,
+    name: String,
+    value: Option<V>,
+    bytes: impl Fn(&V) -> usize,
+) -> Result<u32, Refusal> {
     let Some(value) = value else { return Ok(u32::from(map.remove(&name).is_some())) };
-    if name.len() > NAME_BYTES_MAX || value.len() > VALUE_BYTES_MAX {
+    if name.len() > NAME_BYTES_MAX || bytes(&value) > VALUE_BYTES_MAX {
         return Err(Refusal::TooLong);
     }
     if map.len() >= ENTRIES_MAX && !map.contains_key(&name) {

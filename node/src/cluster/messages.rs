@@ -25,6 +25,8 @@ pub(super) enum Kind {
     HandOver = 21,
     /// How long do leases run yet?
     Leases = 22,
+    /// When did you last hear who led before me?
+    Heard = 23,
 }
 
 const _: () = assert!(Kind::Discover as u8 > KIND_MAX, "the lower numbers are Raft's");
@@ -39,6 +41,7 @@ impl Kind {
             20 => Self::Propose,
             21 => Self::HandOver,
             22 => Self::Leases,
+            23 => Self::Heard,
             _ => return None,
         })
     }
@@ -307,6 +310,21 @@ impl HandOverRequest {
 #[derive(Clone, Copy, PartialEq, Eq, Message)]
 pub(super) struct Nothing {}
 
+/// A new leader asks a voter when it last heard another one.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub(super) struct HeardRequest {
+    /// In which it leads.
+    #[prost(uint64, tag = "1")]
+    pub(super) term: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub(super) struct HeardReply {
+    /// Nanoseconds ago, or longer; none if the voter knows of a newer leader.
+    #[prost(uint64, optional, tag = "1")]
+    pub(super) ago_ns: Option<u64>,
+}
+
 /// What the leader knows of leases.
 #[derive(Clone, PartialEq, Eq, Message)]
 pub(super) struct LeasesReply {
@@ -399,15 +417,17 @@ mod tests {
         let hand_over = HandOverRequest::new(&[(Partition::new(2).unwrap(), NodeId(8))]);
         assert_eq!(hand_over.asked(), [(Partition::new(2).unwrap(), NodeId(8))]);
         golden(hand_over, b"\x0a\x01\x02\x12\x01\x08");
+        golden(HeardRequest { term: 3 }, b"\x08\x03");
+        golden(HeardReply { ago_ns: Some(300) }, b"\x08\xac\x02");
         golden(LeasesReply::new(&[(NodeId(8), 90)]), b"\x0a\x01\x08\x12\x01\x5a");
     }
 
     #[test]
     fn numbers_of_kinds_never_change() {
-        let numbers = (16..=22).map(|number| Kind::of(number).map(|kind| kind as u8));
-        assert_eq!(numbers.collect::<Option<Vec<_>>>(), Some((16..=22).collect()));
+        let numbers = (16..=23).map(|number| Kind::of(number).map(|kind| kind as u8));
+        assert_eq!(numbers.collect::<Option<Vec<_>>>(), Some((16..=23).collect()));
         assert_eq!((Kind::Renew as u8, Kind::Leases as u8), (19, 22));
-        assert!(Kind::of(15).is_none() && Kind::of(23).is_none());
+        assert!(Kind::of(15).is_none() && Kind::of(24).is_none());
     }
 
     #[test]

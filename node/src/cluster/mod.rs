@@ -4,6 +4,7 @@
 pub mod control;
 mod forming;
 pub mod handle;
+mod heard;
 pub mod identity;
 pub mod lease;
 pub mod machine;
@@ -13,5 +14,6 @@ pub mod ports;
 pub mod raft;
 mod row;
 pub mod rpc;
+pub mod sealed;
 pub mod status;
 pub mod voters;

@@ -74,8 +74,8 @@ const BALANCE_FILLING_MAX: usize = 32;
 /// Hand-overs that one owner is asked for at once because it leaves.
 const LEAVING_HAND_OVERS_MAX: usize = 128;
 
-/// Hand-overs that one owner is asked for at once for balance.
-const BALANCE_HAND_OVERS_MAX: usize = 16;
+/// Hand-overs that one owner is asked for at once for balance. Requests to them wait meanwhile: far fewer than one in a hundred.
+const BALANCE_HAND_OVERS_MAX: usize = 4;
 
 /// Balance begins where two nodes differ by more than this part of the mean, in percent.
 const TOLERANCE_PERCENT: u64 = 8;

@@ -103,7 +103,7 @@ pub(super) const ROWS: &[Spec] = &[
         name: "move",
         arity: Arity::Exactly(3),
         keys: Keys::At(1),
-        flags: Flags::FAST,
+        flags: Flags::FAST.and(Flags::NO_CLUSTER),
         group: Group::Generic,
         since: "1.0.0",
         summary: "Moves a key to another database.",

@@ -8,7 +8,7 @@ use larder_proto::time::Millis;
 use super::args::Args;
 use super::context::{ReadCx, SessionCx, ValueLimits, WalkCx, WriteCx};
 use super::error::CommandError;
-use super::ports::{Custody, Entry, Left, Node, Ticket};
+use super::ports::{Change, Custody, Entry, Left, Node, Ticket};
 use super::session::{Queue, QueuedCommand, Session, Transaction};
 use super::spec::{Flags, Keys, Outcome, Run, Spec};
 use super::table::{CommandId, Row};
@@ -53,8 +53,8 @@ pub enum Ending {
     Elsewhere,
     /// Nothing was read or changed: nobody serves one of the partitions for now, or there is no room for changes.
     Wait,
-    /// The right to serve ended while it ran. The reply must not leave; whether anything was changed is not known.
-    Over,
+    /// The right to serve ended while it ran. The reply must not leave. What was changed, of a request without a number.
+    Over(Option<Change>),
 }
 
 /// A request whose row is known.
@@ -219,7 +219,7 @@ impl Performer<'_> {
             Entry::Go | Entry::Remembered(_) | Entry::Unknown => {
                 if self.leave(among, &[]).is_err() {
                     // This took no time by itself.
-                    self.ending = Ending::Over;
+                    self.ending = Ending::Over(None);
                 }
             }
             Entry::Elsewhere => self.ending = Ending::Elsewhere,
@@ -252,7 +252,7 @@ impl Performer<'_> {
         self.ending = match self.custody.leave(partitions.as_slice(), reply) {
             Left::Free => Ending::Free,
             Left::After(ticket) => Ending::After(ticket),
-            Left::Over => Ending::Over,
+            Left::Over(change) => Ending::Over(change),
             Left::TooLong => {
                 self.ending = Ending::Free;
                 return Err(CommandError::RanTooLong);

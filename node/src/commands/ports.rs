@@ -5,6 +5,7 @@ use bytes::Bytes;
 use larder_proto::effect::EffectSink;
 use larder_proto::slot::Partition;
 use larder_proto::time::Millis;
+use larder_proto::topology::Epoch;
 use smallvec::SmallVec;
 
 use super::cluster::{ClusterView, Endpoint, LinkInfo};
@@ -169,6 +170,10 @@ pub trait Custody: EffectSink {
     /// The request was carried out with this reply, and the same partitions are locked still. What it changed goes to the
     /// copies, together with its number and its reply.
     fn leave(&mut self, partitions: &[Partition], reply: &[u8]) -> Left;
+    /// When the request before left, in nanoseconds of the monotonic clock, if that was looked at.
+    fn left_ns(&self) -> Option<u64> {
+        None
+    }
     /// The worker has carried out what was at hand, and holds no partition: what goes to the copies is sent together. Whoever
     /// never says this has it sent after each request.
     fn end_turn(&mut self) {}
@@ -194,7 +199,7 @@ impl<A: Alone> Custody for A {
 }
 
 /// The number of a request that may be sent twice and is carried out once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WriteId {
     /// Who gave the number: node and run, made one number.
     pub origin: Origin,
@@ -202,10 +207,24 @@ pub struct WriteId {
     pub number: u64,
     /// Requests of the origin below this number are answered: nobody will ask for them again.
     pub answered_below: u64,
+    /// The epoch of the topology that its origin knew, or was taking over, when it numbered the request. Known where the request
+    /// is carried out, and nowhere else.
+    pub since: Epoch,
+    /// What it was when it may have been carried out without a number.
+    pub before: Option<Change>,
+}
+
+/// A change of one partition, as its owner told it to the copies: enough to tell at the next owner whether it was kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Change {
+    /// The term of ownership.
+    pub term: u64,
+    /// Number of its last effect.
+    pub sequence: u64,
 }
 
 /// Who numbers writes: one worker of one run of a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Origin {
     /// The node's number.
     pub node: u64,
@@ -218,7 +237,7 @@ pub struct Origin {
 pub enum Entry {
     /// It may.
     Go,
-    /// It was carried out before, with this reply. It leaves as one that only read.
+    /// It was carried out before, with this reply: an empty one where whoever asks has it. It leaves as one that only read.
     Remembered(Bytes),
     /// It was carried out before, and its reply is not known.
     Unknown,
@@ -235,8 +254,8 @@ pub enum Left {
     Free,
     /// Once this is settled.
     After(Ticket),
-    /// Never: the right to serve ended while it ran. Whether it changed anything is not known.
-    Over,
+    /// Never: the right to serve ended while it ran. What it changed is with it, if it had no number and changed anything.
+    Over(Option<Change>),
     /// Never, as [`Left::Over`], and the request itself ran so long that it may have been the cause: carried out again, it
     /// would do the same to the next node.
     TooLong,
@@ -244,7 +263,7 @@ pub enum Left {
 
 /// What has to be acknowledged before a reply may leave. What the numbers mean is known to who gave it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ticket(pub SmallVec<[Mark; 2]>);
+pub struct Ticket(pub SmallVec<[Mark; 1]>);
 
 /// A part of a ticket: one partition, as far as one copy has to have it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -257,9 +276,19 @@ pub struct Mark {
     pub copy: u64,
     /// The position in the stream to it.
     pub position: u64,
+    /// Number of the last effect of the request itself; 0 if it changed nothing.
+    pub sequence: u64,
 }
 
 impl Ticket {
+    /// What the request changed, if that was one partition.
+    #[must_use]
+    pub fn change(&self) -> Option<Change> {
+        let first = self.0.first().filter(|first| first.sequence > 0)?;
+        let is_one = self.0.iter().all(|mark| mark.partition == first.partition);
+        is_one.then_some(Change { term: first.term, sequence: first.sequence })
+    }
+
     /// Waits for what the other waits for, too.
     pub fn join(&mut self, other: Self) {
         self.0.extend(other.0);

@@ -61,7 +61,7 @@ pub(super) const ROWS: &[Spec] = &[
         name: "swapdb",
         arity: Arity::Exactly(3),
         keys: Keys::Every,
-        flags: Flags::FAST.and(Flags::DANGEROUS),
+        flags: Flags::FAST.and(Flags::DANGEROUS).and(Flags::NO_CLUSTER),
         group: Group::Server,
         since: "4.0.0",
         summary: "Lets two databases change places.",

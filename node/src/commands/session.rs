@@ -76,6 +76,12 @@ pub struct Transaction {
 }
 
 impl Transaction {
+    /// Whether keys are watched, on this node.
+    #[must_use]
+    pub fn is_watching(&self) -> bool {
+        !self.watched.is_empty()
+    }
+
     /// Bytes of memory that queue and watches take.
     #[must_use]
     pub fn bytes(&self) -> usize {

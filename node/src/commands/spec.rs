@@ -179,6 +179,10 @@ impl Flags {
     pub const WHOLE_SUM: Self = Self(1 << 19);
     /// Tells of this node, but counts the keys of the whole cluster.
     pub const WHOLE_TEXT: Self = Self(1 << 20);
+    /// Refused at the cluster endpoint, where there is one database.
+    pub const NO_CLUSTER: Self = Self(1 << 21);
+    /// Tells who serves what, so it waits while this node may not know it.
+    pub const OWNERS: Self = Self(1 << 22);
     /// Not allowed from scripts.
     pub const NO_SCRIPT: Self = Self(1 << 11);
 

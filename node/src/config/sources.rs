@@ -43,6 +43,8 @@ pub enum Verb {
         /// Whatever is lost by it.
         force: bool,
     },
+    /// Make a new cluster of what a state directory holds.
+    Recover,
 }
 
 /// Settings that a node cannot run with.
@@ -74,6 +76,7 @@ pub fn command_line() -> Command {
         .subcommand(Command::new("check-config").about("Check the settings and show them, secrets masked"))
         .subcommand(status_line())
         .subcommand(drain_line())
+        .subcommand(recover_line())
         .arg(file.help("TOML file with any of these settings"));
     ROWS.iter().fold(command, |command, row| command.arg(argument(row)))
 }
@@ -92,6 +95,7 @@ pub fn load(matches: &ArgMatches) -> Result<Invocation, ConfigError> {
         Some(("drain", matches)) => {
             (Verb::Drain { restart: matches.get_flag(RESTART), force: matches.get_flag(FORCE) }, matches)
         }
+        Some(("recover", matches)) => (Verb::Recover, matches),
         Some((_, matches)) => (Verb::Node, matches),
         None => (Verb::Node, matches),
     };
@@ -214,6 +218,15 @@ fn drain_line() -> Command {
         .arg(Arg::new(FORCE).long(FORCE).action(ArgAction::SetTrue).help(force))
 }
 
+fn recover_line() -> Command {
+    let more = "For a cluster that has lost more than half of its voters for good, and with them their state directories. Stop all \
+                nodes, run this on the machine of one of them, start it again, and then the others with empty state directories. \
+                Never while a majority may come back: there would be two clusters.";
+    Command::new("recover")
+        .about("Make a new cluster of what the state directory of this machine's stopped node knows; values are lost")
+        .after_help(more)
+}
+
 fn argument(row: &'static super::Row) -> Arg {
     let default = if row.default.is_empty() { String::new() } else { format!(" [default: {}]", row.default) };
     Arg::new(row.name)
@@ -281,6 +294,10 @@ mod tests {
         assert_eq!(
             (status.verb, status.config.port),
             (Verb::Status { json: false, wait_seconds: None }, 7000)
+        );
+        assert_eq!(
+            invoke(&["larder", "recover", "--port", "7000"]).map(|it| (it.verb, it.config.port)).unwrap(),
+            (Verb::Recover, 7000)
         );
         assert_eq!(
             invoke(&["larder", "drain", "--force"]).unwrap().verb,

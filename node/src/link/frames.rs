@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use smallvec::SmallVec;
 use tokio::net::TcpStream;
 
 use super::error::{FrameError, LinkError};
@@ -51,6 +52,12 @@ pub struct Frame<'f> {
     /// The message.
     pub payload: &'f [u8],
 }
+
+/// Frames that came together.
+pub type Frames<'f> = SmallVec<[Frame<'f>; 32]>;
+
+/// Where they are.
+type Ranges = SmallVec<[(u8, Range<usize>); 32]>;
 
 impl Link {
     /// A connection on which nothing has come yet but what the handshake read.
@@ -168,6 +175,48 @@ impl FrameReader {
     pub fn ready_frame(&mut self) -> Result<Option<Frame<'_>>, LinkError> {
         let found = self.take()?;
         Ok(found.map(|(kind, payload)| Frame { kind, payload: &self.input[payload] }))
+    }
+
+    /// Some frames, at most so many: those that have come. Where none has, it waits for the first if it is to, and gives none
+    /// otherwise.
+    ///
+    /// # Errors
+    /// The connection has ended, or what came is no frame.
+    pub async fn some_frames(&mut self, frames_max: usize, wait: bool) -> Result<Frames<'_>, LinkError> {
+        let found = poll_fn(|cx| match self.poll_ranges(frames_max, cx) {
+            Poll::Pending if !wait => Poll::Ready(Ok(Ranges::new())),
+            polled => polled,
+        });
+        let found = found.await?;
+        Ok(self.of_ranges(found))
+    }
+
+    /// Waits for frames, and gives those that have come, at most so many and at least one.
+    ///
+    /// # Errors
+    /// The connection has ended, or what came is no frame.
+    pub fn poll_some_frames(
+        &mut self,
+        frames_max: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Frames<'_>, LinkError>> {
+        let found = ready!(self.poll_ranges(frames_max, cx))?;
+        Poll::Ready(Ok(self.of_ranges(found)))
+    }
+
+    fn poll_ranges(&mut self, frames_max: usize, cx: &mut Context<'_>) -> Poll<Result<Ranges, LinkError>> {
+        let mut found = Ranges::new();
+        found.push(ready!(self.poll_range(cx))?);
+        while found.len() < frames_max {
+            // What is no frame is met again once those before it are dealt with.
+            let Ok(Some(next)) = self.take() else { break };
+            found.push(next);
+        }
+        Poll::Ready(Ok(found))
+    }
+
+    fn of_ranges(&self, found: Ranges) -> Frames<'_> {
+        found.into_iter().map(|(kind, payload)| Frame { kind, payload: &self.input[payload] }).collect()
     }
 
     /// Bytes of memory that its buffer takes.

@@ -12,7 +12,7 @@ mod secret;
 pub(crate) mod testing;
 
 pub use error::{FrameError, LinkError};
-pub use frames::{Frame, FrameReader, FrameWriter, Link};
+pub use frames::{Frame, FrameReader, FrameWriter, Frames, Link};
 pub use handshake::{answer, call};
 pub use introduction::{Introduction, Purpose, VERSIONS, Versions};
 pub use secret::Secret;

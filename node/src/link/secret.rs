@@ -40,6 +40,12 @@ impl Secret {
         digest[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
     }
 
+    /// A key that follows from the secret and a label, and tells nothing about the secret.
+    #[must_use]
+    pub fn key(&self, label: &[u8]) -> [u8; 32] {
+        self.digest(&[b"larder key", label])
+    }
+
     /// A challenge made of these random bytes. It tells nothing about them, so that none who sees it learns the state of a
     /// source that was not made to be unpredictable.
     pub(super) fn challenge(&self, random: &[u8]) -> Challenge {

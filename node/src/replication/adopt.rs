@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use larder_proto::slot::Partition;
-use larder_proto::topology::{ClusterId, Incarnation, NodeId, Topology};
+use larder_proto::topology::{ClusterId, Incarnation, NodeId, Row, Topology};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 use super::cell::{Adopted, Cell, Role};
 use super::core::Core;
@@ -13,32 +15,53 @@ use super::jobs::{FillJob, Job};
 use super::messages::{Start, frame, kind, put};
 use crate::store::{Access, PartitionGuard};
 
-/// Takes over a topology that is newer than the last one.
+/// The newest topology that this node was told of and has not begun to take over. Told from any thread.
+#[derive(Debug, Default)]
+pub(super) struct Announced {
+    topology: Mutex<Option<Arc<Topology>>>,
+    told: Notify,
+}
+
+impl Announced {
+    /// There is a newer one, or the node has learned who it is.
+    pub(super) fn tell(&self, topology: Option<Arc<Topology>>) {
+        if let Some(topology) = topology {
+            *self.topology.lock() = Some(topology);
+        }
+        self.told.notify_one();
+    }
+}
+
+/// Takes over what is announced, as soon as this node knows who it is, for ever. A partition that is locked for long is waited
+/// for, and nothing else of the thread waits with it.
+pub(super) async fn keep_adopting(core: Arc<Core>) {
+    loop {
+        core.announced.told.notified().await;
+        let newest = core.own().and_then(|own| Some((own, core.announced.topology.lock().take()?)));
+        let Some(adoption) = newest.and_then(|(own, newest)| Adoption::begin(&core, own, newest)) else {
+            continue;
+        };
+        let mut from = 0;
+        while let Some(partition) = adoption.rows_while_free(&mut from) {
+            core.unlocked(partition).await;
+            adoption.change_some([partition]);
+            from += 1;
+        }
+        adoption.end();
+    }
+}
+
+/// Takes over a topology that is newer than the last one at once.
 pub(super) fn adopt(core: &Arc<Core>, topology: Arc<Topology>) {
     let mut adopting = core.adopting.lock();
     let Some(own) = core.own() else {
         *adopting = Some(topology);
         return;
     };
-    let former = core.topology();
-    if former.as_ref().is_some_and(|former| former.epoch >= topology.epoch) {
-        return;
+    if let Some(adoption) = Adoption::begin(core, own, topology) {
+        adoption.change_some(adoption.changed.iter().copied());
+        adoption.end();
     }
-    let changing = core.version.change();
-    for partition in Partition::all() {
-        let is_same = former.as_ref().is_some_and(|former| former.row(partition) == topology.row(partition));
-        if !is_same {
-            change(core, own, partition, &topology);
-        }
-    }
-    drop(changing);
-    *core.topology.write() = Some(Arc::clone(&topology));
-    // Last: a lease that was granted under this epoch counts from here on.
-    core.publish_epoch(topology.epoch);
-    close_unused(core, own, &topology);
-    core.feeds().iter().for_each(|feed| feed.wake_sender());
-    drop(adopting);
-    core.changes.wake();
 }
 
 /// This node has a number: what came before it is taken over.
@@ -49,16 +72,82 @@ pub(super) fn join(core: &Arc<Core>, node: NodeId, cluster: ClusterId) {
     let waiting = adopting.take();
     drop(adopting);
     waiting.into_iter().for_each(|topology| adopt(core, topology));
+    core.announced.tell(None);
+}
+
+/// A topology that is being taken over.
+struct Adoption<'c> {
+    core: &'c Arc<Core>,
+    own: NodeId,
+    /// Whether the topology knows of this run of the node's process, and not of a former one.
+    is_meant: bool,
+    topology: Arc<Topology>,
+    /// The partitions whose rows are others than before.
+    changed: Vec<Partition>,
+}
+
+impl<'c> Adoption<'c> {
+    fn begin(core: &'c Arc<Core>, own: NodeId, topology: Arc<Topology>) -> Option<Self> {
+        let former = core.topology();
+        if former.as_ref().is_some_and(|former| former.epoch >= topology.epoch) {
+            return None;
+        }
+        let is_other = |partition: &Partition| {
+            former.as_ref().is_none_or(|former| former.row(*partition) != topology.row(*partition))
+        };
+        let changed = Partition::all().filter(is_other).collect();
+        let is_meant =
+            topology.members.get(&own).is_some_and(|member| member.incarnation == core.incarnation);
+        core.begin_epoch(topology.epoch);
+        Some(Self { core, own, is_meant, topology, changed })
+    }
+
+    /// Changes the rows from one on whose partitions can be locked at once; the first that cannot.
+    fn rows_while_free(&self, from: &mut usize) -> Option<Partition> {
+        let is_free = |partition: &&Partition| self.core.store.is_free(**partition);
+        let free = self.changed[*from..].iter().take_while(is_free).copied().inspect(|_| *from += 1);
+        self.change_some(free);
+        self.changed.get(*from).copied()
+    }
+
+    fn change_some(&self, partitions: impl IntoIterator<Item = Partition>) {
+        let _changing = self.core.version.change();
+        for partition in partitions {
+            let row = self.topology.row(partition);
+            match self.is_meant {
+                true => change(self.core, self.own, partition, (row, &self.topology)),
+                false => change(self.core, self.own, partition, (&without(row, self.own), &self.topology)),
+            }
+        }
+    }
+
+    /// Every row is changed.
+    fn end(self) {
+        let Self { core, own, topology, .. } = self;
+        *core.topology.write() = Some(Arc::clone(&topology));
+        // Last: a lease that was granted under this epoch counts from here on.
+        core.publish_epoch(topology.epoch);
+        close_unused(core, own, &topology);
+        core.feeds().iter().for_each(|feed| feed.wake_sender());
+        core.changes.wake();
+    }
+}
+
+/// The row without what it says of a former run of this node's process: that is not this one's to give or to take.
+fn without(row: &Row, own: NodeId) -> Row {
+    let mut row = row.clone();
+    row.owner = row.owner.filter(|owner| *owner != own);
+    row.copies.retain(|copy| copy.node != own);
+    row
 }
 
 /// Changes this node's role in one partition.
-fn change(core: &Arc<Core>, own: NodeId, partition: Partition, topology: &Topology) {
-    let row = topology.row(partition);
+fn change(core: &Arc<Core>, own: NodeId, partition: Partition, (row, topology): (&Row, &Topology)) {
     let part = core.part(partition);
     let mut guard = core.store.lock_partition(partition, Access::Write, core.clock.now());
     let mut cell = part.cell.lock();
-    let was_owner = cell.is_owner();
-    let adopted = cell.adopt(row, own, |node| feed_for(core, node, topology));
+    let (was_owner, former_term) = (cell.is_owner(), cell.term);
+    let adopted = cell.adopt((row, guard.sequence()), own, |node| feed_for(core, node, topology));
     if adopted.clear {
         guard.clear();
         guard.set_sequence(0);
@@ -72,6 +161,9 @@ fn change(core: &Arc<Core>, own: NodeId, partition: Partition, topology: &Topolo
     tell_copies(core, &mut cell, &guard, &adopted);
     for &(node, since) in &adopted.to_fill {
         core.jobs.push(Job::Fill(FillJob { partition, node, since }));
+    }
+    if cell.term != former_term {
+        part.note_owner(core.clock.monotonic_ns());
     }
     part.publish(&cell, row.owner);
     tracing::debug!(partition = partition.index(), role = ?cell.role, term = cell.term.0, "took over a row");

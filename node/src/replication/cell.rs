@@ -14,8 +14,8 @@ use larder_proto::topology::{CopyState, Epoch, NodeId, Replica, Row};
 use smallvec::SmallVec;
 
 use super::feed::Feed;
-use super::remembered::Remembered;
-use crate::commands::ports::{Mark, Ticket};
+use super::remembered::{Known, Remembered};
+use crate::commands::ports::{Change, Mark, Ticket, WriteId};
 #[cfg(feature = "sabotage")]
 use crate::sabotage::{Rule, is_broken};
 
@@ -33,6 +33,17 @@ pub(super) struct Cell {
     /// partition is another's by now.
     pub(super) settled: Option<Epoch>,
     pub(super) remembered: Remembered,
+    /// What this node held when it became the owner: of which term, and up to which effect.
+    inherited: Option<Change>,
+}
+
+/// Whether a change of another term is part of what is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    Yes,
+    No,
+    /// Too much has happened since.
+    Unknown,
 }
 
 /// What this node is to a partition.
@@ -111,10 +122,10 @@ pub(super) enum Verdict {
 }
 
 impl Cell {
-    /// Takes over what a topology says of the partition.
+    /// Takes over what a topology says of the partition, of which so many effects are held.
     pub(super) fn adopt(
         &mut self,
-        row: &Row,
+        (row, held): (&Row, u64),
         own: NodeId,
         mut feed: impl FnMut(NodeId) -> Arc<Feed>,
     ) -> Adopted {
@@ -124,6 +135,7 @@ impl Cell {
                 // Whoever was in sync holds what counts, unless it was said since then that the row begins empty.
                 adopted.clear =
                     self.role == Role::Absent || row.emptied == row.since || row.emptied != self.emptied;
+                self.inherited = self.heritage(held).filter(|_| !adopted.clear);
                 self.role = Role::Serving;
                 self.slots.clear();
                 self.settled = None;
@@ -137,6 +149,28 @@ impl Cell {
         }
         (self.term, self.emptied) = (row.since, row.emptied);
         adopted
+    }
+
+    /// What is held of the last term, by an owner or a copy that lacks nothing.
+    fn heritage(&self, held: u64) -> Option<Change> {
+        let is_whole = match self.role {
+            Role::Serving | Role::Yielding => true,
+            Role::Copy { following, .. } => following != Following::Awaiting,
+            Role::Absent => false,
+        };
+        is_whole.then_some(Change { term: self.term.0, sequence: held })
+    }
+
+    /// Whether a change that may have been lost with its owner is part of what this owner holds.
+    pub(super) fn kept(&self, change: Change) -> Kept {
+        if self.is_owner() && self.term.0 == change.term {
+            return Kept::Yes;
+        }
+        match self.inherited.filter(|inherited| inherited.term == change.term) {
+            Some(inherited) if change.sequence <= inherited.sequence => Kept::Yes,
+            Some(_) => Kept::No,
+            None => Kept::Unknown,
+        }
     }
 
     /// The role of a copy in this row.
@@ -217,12 +251,12 @@ impl Cell {
         }
     }
 
-    /// Adds what a reply has to wait for, as the partition stands. Whether it is nothing.
-    pub(super) fn add_marks(&self, partition: Partition, ticket: &mut Ticket) -> bool {
+    /// Adds what a reply has to wait for, as the partition stands after the request's last effect. Whether it is nothing.
+    pub(super) fn add_marks(&self, (partition, sequence): (Partition, u64), ticket: &mut Ticket) -> bool {
         let before = ticket.0.len();
         for slot in self.slots.iter().filter(|slot| slot.is_awaited()) {
             let (term, copy, position) = (self.term.0, slot.feed.number, slot.last);
-            ticket.0.push(Mark { partition, term, copy, position });
+            ticket.0.push(Mark { partition, term, copy, position, sequence });
         }
         ticket.0.len() == before && !self.is_refused()
     }
@@ -249,6 +283,15 @@ impl Cell {
             is_meant && slot.feed.acknowledged() < mark.position
         };
         Some(!self.is_refused() && !self.slots.iter().any(waits))
+    }
+
+    /// What is known of a write. Where the partition has begun empty since it was numbered, it may have been carried out before
+    /// that: whoever saw it then would see it twice.
+    pub(super) fn known(&self, id: &WriteId) -> Known {
+        match self.remembered.find(id) {
+            Known::New if self.emptied > id.since => Known::Unknown,
+            known => known,
+        }
     }
 
     /// Whether effects of this owner and term are taken.
@@ -353,35 +396,45 @@ mod tests {
 
     fn marks(cell: &Cell) -> Vec<Mark> {
         let mut ticket = Ticket::default();
-        cell.add_marks(Partition::of(b"k"), &mut ticket);
+        cell.add_marks((Partition::of(b"k"), 0), &mut ticket);
         ticket.0.to_vec()
     }
 
     #[test]
     fn an_owner_that_begins_throws_away_what_is_older_and_one_that_was_in_sync_keeps_it() {
         let mut cell = Cell::default();
-        assert!(cell.adopt(&row(OWN, 1, &[]), OWN, feed).clear);
-        assert!(!cell.adopt(&row(OWN, 1, &[]), OWN, feed).clear);
+        assert!(cell.adopt((&row(OWN, 1, &[]), 0), OWN, feed).clear);
+        assert!(!cell.adopt((&row(OWN, 1, &[]), 0), OWN, feed).clear);
         // A failover to a copy in sync, whatever was jumped over.
         let mut copy = Cell::default();
-        copy.adopt(&row(OTHER, 1, &[(OWN, CopyState::Filling, 2)]), OWN, feed);
-        assert!(!copy.adopt(&row(OWN, 5, &[]), OWN, feed).clear);
+        copy.adopt((&row(OTHER, 1, &[(OWN, CopyState::Filling, 2)]), 0), OWN, feed);
+        assert!(!copy.adopt((&row(OWN, 5, &[]), 0), OWN, feed).clear);
         // The row had to start empty.
         let mut copy = Cell::default();
-        copy.adopt(&row(OTHER, 1, &[(OWN, CopyState::Filling, 2)]), OWN, feed);
-        assert!(copy.adopt(&Row { emptied: Epoch(5), ..row(OWN, 5, &[]) }, OWN, feed).clear);
+        copy.adopt((&row(OTHER, 1, &[(OWN, CopyState::Filling, 2)]), 0), OWN, feed);
+        assert!(copy.adopt((&Row { emptied: Epoch(5), ..row(OWN, 5, &[]) }, 0), OWN, feed).clear);
         // Dropped copies hold nothing.
         let mut copy = Cell::default();
-        copy.adopt(&row(OTHER, 1, &[(OWN, CopyState::Filling, 2)]), OWN, feed);
-        assert!(copy.adopt(&row(OTHER, 1, &[]), OWN, feed).clear);
+        copy.adopt((&row(OTHER, 1, &[(OWN, CopyState::Filling, 2)]), 0), OWN, feed);
+        assert!(copy.adopt((&row(OTHER, 1, &[]), 0), OWN, feed).clear);
         assert_eq!(copy.role, Role::Absent);
+    }
+
+    #[test]
+    fn a_write_that_was_numbered_before_the_partition_began_empty_is_not_carried_out() {
+        let mut cell = Cell::default();
+        cell.adopt((&Row { emptied: Epoch(5), ..row(OWN, 5, &[]) }, 0), OWN, feed);
+        let id = |since| WriteId { number: 1, since: Epoch(since), ..WriteId::default() };
+        assert_eq!((cell.known(&id(4)), cell.known(&id(5))), (Known::Unknown, Known::New));
+        cell.remembered.note(&id(4), b":1\r\n", false);
+        assert!(matches!(cell.known(&id(4)), Known::Reply(_)));
     }
 
     #[test]
     fn replies_wait_for_required_copies_and_for_no_other() {
         let mut cell = Cell::default();
         let copies = [(OTHER, CopyState::InSync, 1), (THIRD, CopyState::Filling, 1)];
-        let adopted = cell.adopt(&row(OWN, 1, &copies), OWN, feed);
+        let adopted = cell.adopt((&row(OWN, 1, &copies), 0), OWN, feed);
         assert_eq!(
             (adopted.to_continue.as_slice(), adopted.to_fill.as_slice()),
             (&[0][..], &[(THIRD, Epoch(1))][..])
@@ -395,14 +448,14 @@ mod tests {
         append(&mut cell);
         let mark = marks(&cell)[0];
         assert_eq!(cell.settled(&mark), Some(false));
-        cell.adopt(&row(OWN, 1, &[]), OWN, feed);
+        cell.adopt((&row(OWN, 1, &[]), 0), OWN, feed);
         assert_eq!(cell.settled(&mark), Some(true));
     }
 
     #[test]
     fn a_rejection_holds_replies_back_until_a_newer_topology_and_old_ones_count_for_nothing() {
         let mut cell = Cell::default();
-        cell.adopt(&row(OWN, 1, &[(OTHER, CopyState::InSync, 1)]), OWN, feed);
+        cell.adopt((&row(OWN, 1, &[(OTHER, CopyState::InSync, 1)]), 0), OWN, feed);
         let start = cell.slots[0].feed.append(b"\x01\0\0\0\x07").position;
         cell.slots[0].note_start(start);
         append(&mut cell);
@@ -412,25 +465,25 @@ mod tests {
         cell.slots[0].feed.acknowledge(2).unwrap();
         assert_eq!((cell.settled(&mark), cell.is_settled(), marks(&cell).len()), (Some(false), false, 1));
         // Filled anew since then: what it rejected before is no news.
-        cell.adopt(&row(OWN, 1, &[(OTHER, CopyState::Filling, 9)]), OWN, feed);
+        cell.adopt((&row(OWN, 1, &[(OTHER, CopyState::Filling, 9)]), 0), OWN, feed);
         assert_eq!((cell.settled(&mark), cell.is_settled()), (Some(true), true));
     }
 
     #[test]
     fn what_was_not_acknowledged_is_lost_with_the_ownership_unless_it_was_handed_over() {
         let mut cell = Cell::default();
-        cell.adopt(&row(OWN, 1, &[(OTHER, CopyState::InSync, 1)]), OWN, feed);
+        cell.adopt((&row(OWN, 1, &[(OTHER, CopyState::InSync, 1)]), 0), OWN, feed);
         append(&mut cell);
         let mark = marks(&cell)[0];
-        cell.adopt(&row(OTHER, 2, &[]), OWN, feed);
+        cell.adopt((&row(OTHER, 2, &[]), 0), OWN, feed);
         assert_eq!((cell.settled(&mark), cell.role), (None, Role::Absent));
         let mut cell = Cell::default();
-        cell.adopt(&row(OWN, 1, &[(OTHER, CopyState::InSync, 1)]), OWN, feed);
+        cell.adopt((&row(OWN, 1, &[(OTHER, CopyState::InSync, 1)]), 0), OWN, feed);
         append(&mut cell);
         let mark = marks(&cell)[0];
         cell.slots[0].feed.acknowledge(1).unwrap();
         (cell.role, cell.settled) = (Role::Yielding, Some(Epoch(1)));
-        cell.adopt(&row(OTHER, 2, &[(OWN, CopyState::InSync, 2)]), OWN, feed);
+        cell.adopt((&row(OTHER, 2, &[(OWN, CopyState::InSync, 2)]), 0), OWN, feed);
         assert_eq!(cell.settled(&mark), Some(true));
         let following = Following::Continuing;
         assert_eq!(cell.role, Role::Copy { owner: OTHER, since: Epoch(2), following });
@@ -440,7 +493,7 @@ mod tests {
     fn a_copy_takes_from_its_owner_in_its_term_alone() {
         let mut cell = Cell::default();
         let judge = |cell: &Cell, from, term| cell.judge(from, Epoch(term)) == Verdict::Take;
-        cell.adopt(&row(OTHER, 3, &[(OWN, CopyState::Filling, 4)]), OWN, feed);
+        cell.adopt((&row(OTHER, 3, &[(OWN, CopyState::Filling, 4)]), 0), OWN, feed);
         assert!(!judge(&cell, OTHER, 3));
         for (from, term, since) in [(THIRD, 3, 4), (OTHER, 2, 4), (OTHER, 3, 3)] {
             assert_eq!(cell.judge_begin(from, Epoch(term), Epoch(since)), Verdict::Reject);
@@ -448,8 +501,8 @@ mod tests {
         assert_eq!(cell.judge_begin(OTHER, Epoch(3), Epoch(4)), Verdict::Take);
         assert!(judge(&cell, OTHER, 3) && !judge(&cell, THIRD, 3) && !judge(&cell, OTHER, 2));
         // In sync, then another owner: it goes on once that says that it counts the same.
-        cell.adopt(&row(OTHER, 3, &[(OWN, CopyState::InSync, 4)]), OWN, feed);
-        cell.adopt(&row(THIRD, 6, &[(OWN, CopyState::InSync, 4)]), OWN, feed);
+        cell.adopt((&row(OTHER, 3, &[(OWN, CopyState::InSync, 4)]), 0), OWN, feed);
+        cell.adopt((&row(THIRD, 6, &[(OWN, CopyState::InSync, 4)]), 0), OWN, feed);
         assert!(!judge(&cell, THIRD, 6) && !judge(&cell, OTHER, 3));
         assert_eq!(cell.judge_continue(THIRD, Epoch(6), false), Verdict::Reject);
         assert_eq!(cell.judge_continue(THIRD, Epoch(6), true), Verdict::Take);
@@ -457,7 +510,26 @@ mod tests {
         cell.stop_following();
         assert!(!judge(&cell, THIRD, 6));
         // The owner takes nothing from anybody.
-        cell.adopt(&row(OWN, 7, &[]), OWN, feed);
+        cell.adopt((&row(OWN, 7, &[]), 0), OWN, feed);
         assert!(!judge(&cell, THIRD, 6) && cell.judge_begin(OTHER, Epoch(7), Epoch(7)) == Verdict::Reject);
+    }
+
+    #[test]
+    fn a_change_of_the_term_before_was_kept_if_it_is_held() {
+        let change = |term, sequence| Change { term, sequence };
+        let mut cell = Cell::default();
+        cell.adopt((&row(OTHER, 1, &[(OWN, CopyState::Filling, 2)]), 0), OWN, feed);
+        cell.judge_begin(OTHER, Epoch(1), Epoch(2));
+        assert_eq!(cell.kept(change(1, 5)), Kept::Unknown, "not the owner");
+        cell.adopt((&row(OWN, 6, &[]), 70), OWN, feed);
+        assert_eq!((cell.kept(change(1, 70)), cell.kept(change(1, 71))), (Kept::Yes, Kept::No));
+        assert_eq!((cell.kept(change(6, 90)), cell.kept(change(2, 5))), (Kept::Yes, Kept::Unknown));
+        cell.adopt((&Row { emptied: Epoch(8), ..row(OWN, 8, &[]) }, 90), OWN, feed);
+        assert_eq!(cell.kept(change(6, 90)), Kept::Unknown, "began empty");
+        // Whoever awaits to be filled holds an older state.
+        let mut cell = Cell::default();
+        cell.adopt((&row(OTHER, 1, &[(OWN, CopyState::Filling, 2)]), 0), OWN, feed);
+        cell.adopt((&row(OWN, 6, &[]), 70), OWN, feed);
+        assert_eq!(cell.kept(change(1, 70)), Kept::Unknown);
     }
 }

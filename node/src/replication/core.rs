@@ -15,15 +15,18 @@ use tokio::sync::Notify;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep};
 
+use super::adopt::Announced;
 use super::changes::Changes;
 use super::feed::{Acknowledged, Feed};
 use super::fill::Proven;
+use super::hand_over::HandOvers;
 use super::inbound::Inbound;
 use super::jobs::{Job, Jobs};
 use super::keeper::Silences;
 use super::lease::Lease;
 use super::part::Part;
 use super::ports::Proposals;
+use super::refusals::Refusals;
 use super::version::Version;
 use crate::clock::Clock;
 use crate::limits::{
@@ -74,6 +77,8 @@ pub(super) struct Core {
     pub(super) topology: RwLock<Option<Arc<Topology>>>,
     /// The epoch adopted. Written by `adopt`, after the topology.
     epoch: AtomicU64,
+    /// The epoch that is adopted or is being adopted. Written by `adopt` before any place changes.
+    epoch_begun: AtomicU64,
     /// Wakes who waits for it, in the order in which they came.
     epoch_changed: Notify,
     /// Grows when places change.
@@ -94,9 +99,13 @@ pub(super) struct Core {
     pub(super) proven: Proven,
     /// When each feed was last seen to get on. Written by the keeper.
     pub(super) silences: Silences,
+    /// Copies that refused what they were sent. Written by the keeper, and by who fills.
+    pub(super) refusals: Refusals,
+    pub(super) hand_overs: HandOvers,
     pub(super) jobs: Jobs,
     /// Held while a topology is adopted. What came before this node knew its number waits there.
     pub(super) adopting: Mutex<Option<Arc<Topology>>>,
+    pub(super) announced: Announced,
     random: Mutex<Rng>,
 }
 
@@ -115,6 +124,7 @@ impl Core {
             parts: (0..PARTITIONS).map(|_| Part::default()).collect(),
             topology: RwLock::default(),
             epoch: AtomicU64::new(0),
+            epoch_begun: AtomicU64::new(0),
             epoch_changed: Notify::new(),
             version: Version::default(),
             lease: Lease::default(),
@@ -127,8 +137,11 @@ impl Core {
             remembered_bytes: AtomicI64::new(0),
             proven: Proven::default(),
             silences: Silences::default(),
+            refusals: Refusals::default(),
+            hand_overs: HandOvers::default(),
             jobs: Jobs::default(),
             adopting: Mutex::default(),
+            announced: Announced::default(),
             random: Mutex::new(Rng::with_seed(parts.seed)),
         }
     }
@@ -153,6 +166,16 @@ impl Core {
         Epoch(self.epoch.load(Ordering::Acquire))
     }
 
+    /// The epoch that is adopted, or is being adopted.
+    pub(super) fn epoch_begun(&self) -> Epoch {
+        Epoch(self.epoch_begun.load(Ordering::Acquire))
+    }
+
+    /// Lets everybody see that an epoch is being adopted.
+    pub(super) fn begin_epoch(&self, epoch: Epoch) {
+        self.epoch_begun.store(epoch.0, Ordering::Release);
+    }
+
     /// Lets everybody see that an epoch is adopted.
     pub(super) fn publish_epoch(&self, epoch: Epoch) {
         self.epoch.store(epoch.0, Ordering::Release);
@@ -172,7 +195,7 @@ impl Core {
         }
     }
 
-    /// Waits until the partition can be locked for writing at once, so that the thread, which renews leases too, does not stand
+    /// Waits until the partition can be locked for writing at once, so that the thread, with all its streams, does not stand
     /// still behind a command that runs long. After [`LOCK_PATIENCE`] the caller stands in line as everybody does.
     pub(super) async fn unlocked(&self, partition: Partition) {
         for _ in 0..LOCK_LOOKS_MAX {

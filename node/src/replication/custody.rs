@@ -5,17 +5,19 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
 use larder_proto::effect::{Effect, EffectSink, Stamp, encode};
 use larder_proto::slot::Partition;
 use larder_proto::topology::Epoch;
 use smallvec::SmallVec;
 
+use super::cell::Kept;
 use super::core::Core;
 use super::feed::Feed;
 use super::messages::{Effects, frame, kind};
 use super::ports::Place;
 use super::remembered::Known;
-use crate::commands::ports::{Custody, Entry, Left, Ticket, WriteId};
+use crate::commands::ports::{Change, Custody, Entry, Left, Ticket, WriteId};
 use crate::limits::REMEMBERED_REPLY_BYTES_MAX;
 #[cfg(feature = "sabotage")]
 use crate::sabotage::{Rule, is_broken};
@@ -32,6 +34,8 @@ pub struct Recorder {
     is_recording: bool,
     /// Effects of the request at hand, encoded.
     effects: Vec<u8>,
+    /// The last effect of the request at hand, whether it goes anywhere or not.
+    changed: Option<(Partition, u64)>,
     /// Of which partitions they are, in the order in which they happened.
     runs: SmallVec<[Run; 4]>,
     /// A frame that is being written.
@@ -44,14 +48,17 @@ pub struct Recorder {
     turn_began_ns: u64,
     /// When the request at hand entered.
     entered_ns: u64,
+    /// When the one before left.
+    left_ns: u64,
 }
 
 /// Effects of one partition that follow upon each other.
 #[derive(Clone, Debug)]
 struct Run {
     partition: Partition,
-    /// Number of the first.
+    /// Number of the first, and of the last.
     sequence: u64,
+    last: u64,
     /// Among the bytes of all.
     bytes: Range<usize>,
 }
@@ -64,12 +71,14 @@ impl Recorder {
             is_write: false,
             is_recording: false,
             effects: Vec::new(),
+            changed: None,
             runs: SmallVec::new(),
             frame: Vec::new(),
             touched: SmallVec::new(),
             has_turns: false,
             turn_began_ns: 0,
             entered_ns: 0,
+            left_ns: 0,
         }
     }
 
@@ -106,7 +115,7 @@ impl Recorder {
     fn known(&self, id: &WriteId, partitions: &[Partition]) -> Known {
         let mut known = None;
         for &partition in partitions {
-            let this = self.core.part(partition).cell.lock().remembered.find(id);
+            let this = self.core.part(partition).cell.lock().known(id);
             known = match (known, this) {
                 (None, this) => Some(this),
                 (Some(Known::New), Known::New) => Some(Known::New),
@@ -115,6 +124,15 @@ impl Recorder {
             };
         }
         known.unwrap_or(Known::New)
+    }
+
+    /// Whether what may have been carried out before without a number is here.
+    fn kept(&self, id: &WriteId, partitions: &[Partition]) -> Kept {
+        match (id.before, partitions) {
+            (None, _) => Kept::No,
+            (Some(change), &[partition]) => self.core.part(partition).cell.lock().kept(change),
+            (Some(_), _) => Kept::Unknown,
+        }
     }
 
     /// Tells the copies of one partition what became of it, and notes what the reply has to wait for.
@@ -138,7 +156,8 @@ impl Recorder {
             let bytes = cell.remembered.note(id, reply, core.is_short_of_memory());
             core.count_remembered(bytes);
         }
-        part.is_unsettled.store(!cell.add_marks(partition, ticket), Ordering::Relaxed);
+        let last = runs.last().map_or(0, |run| run.last);
+        part.is_unsettled.store(!cell.add_marks((partition, last), ticket), Ordering::Relaxed);
     }
 
     /// Notes what the reply of something that only read has to wait for.
@@ -147,12 +166,13 @@ impl Recorder {
         if part.is_unsettled.load(Ordering::Relaxed) {
             let cell = part.cell.lock();
             // Nobody changes anything meanwhile: the partition is locked, for reading at least. Rejections lock the cell.
-            part.is_unsettled.store(!cell.add_marks(partition, ticket), Ordering::Relaxed);
+            part.is_unsettled.store(!cell.add_marks((partition, 0), ticket), Ordering::Relaxed);
         }
     }
 
     fn forget(&mut self) {
         self.effects.clear();
+        self.changed = None;
         self.runs.clear();
         if self.effects.capacity() > BUFFER_BYTES_KEPT {
             self.effects = Vec::new();
@@ -197,6 +217,7 @@ fn write_frame(
 impl EffectSink for Recorder {
     #[inline]
     fn effect(&mut self, stamp: Stamp, effect: &Effect<'_>) {
+        self.changed = Some((stamp.partition, stamp.sequence));
         if !self.is_recording {
             return;
         }
@@ -204,10 +225,12 @@ impl EffectSink for Recorder {
         encode(stamp.database, effect, &mut self.effects);
         let end = self.effects.len();
         match self.runs.last_mut() {
-            Some(run) if run.partition == stamp.partition => run.bytes.end = end,
+            Some(run) if run.partition == stamp.partition => {
+                (run.bytes.end, run.last) = (end, stamp.sequence);
+            }
             _ => {
                 let (partition, sequence) = (stamp.partition, stamp.sequence);
-                self.runs.push(Run { partition, sequence, bytes: start..end });
+                self.runs.push(Run { partition, sequence, last: sequence, bytes: start..end });
             }
         }
     }
@@ -235,7 +258,11 @@ impl Custody for Recorder {
         }
         if let Some(id) = self.id {
             match self.known(&id, partitions) {
-                Known::New => {}
+                Known::New => match self.kept(&id, partitions) {
+                    Kept::No => {}
+                    Kept::Yes => return Entry::Remembered(Bytes::new()),
+                    Kept::Unknown => return Entry::Unknown,
+                },
                 Known::Reply(reply) => return Entry::Remembered(reply),
                 Known::Unknown => return Entry::Unknown,
             }
@@ -269,6 +296,7 @@ impl Custody for Recorder {
         }
         debug_assert!(rest.is_empty(), "effects on a partition that is not held");
         self.runs = runs;
+        let change = self.changed.take();
         self.forget();
         if !self.has_turns {
             self.wake_senders();
@@ -276,11 +304,20 @@ impl Custody for Recorder {
         // After everything else, and with the partitions locked: a process that was stopped before this does not answer
         // what it read too late.
         let now_ns = self.core.clock.monotonic_ns();
+        self.left_ns = now_ns;
         if now_ns >= self.core.lease.until_ns() {
             let ran_ns = now_ns.saturating_sub(self.entered_ns);
-            return if ran_ns > self.core.long_ns { Left::TooLong } else { Left::Over };
+            let change = change.map(|(partition, sequence)| Change {
+                term: self.core.part(partition).cell.lock().term.0,
+                sequence,
+            });
+            return if ran_ns > self.core.long_ns { Left::TooLong } else { Left::Over(change) };
         }
         if ticket.0.is_empty() { Left::Free } else { Left::After(ticket) }
+    }
+
+    fn left_ns(&self) -> Option<u64> {
+        Some(self.left_ns)
     }
 
     fn end_turn(&mut self) {

@@ -38,6 +38,10 @@ struct Queue {
     dropped: u64,
     /// How many messages were appended.
     appended: u64,
+    /// Bytes of all of them.
+    appended_bytes: u64,
+    /// As many bytes have to be appended before the sender is woken.
+    wake_at: u64,
     /// Whether the queue counts as full: from the limit on until it is well below it.
     is_full: bool,
     /// Of the task that sends.
@@ -59,6 +63,16 @@ struct Chunk {
 pub(super) struct SendCursor {
     chunk: u64,
     offset: usize,
+}
+
+/// What was copied to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    Nothing,
+    /// There is more.
+    Some,
+    /// Everything there is, up to the message at this position.
+    All(u64),
 }
 
 /// What appending changed.
@@ -106,6 +120,7 @@ impl Feed {
     pub(super) fn append(&self, frame: &[u8]) -> Appended {
         let mut queue = self.queue.lock();
         queue.appended += 1;
+        queue.appended_bytes += frame.len() as u64;
         let position = queue.appended;
         if self.is_closed() {
             return Appended { position, ..Appended::default() };
@@ -133,9 +148,11 @@ impl Feed {
         Appended { position, bytes: taken, is_full }
     }
 
-    /// Wakes the sender, once something was appended.
+    /// Wakes the sender, once something was appended; not while it waits for more than there is.
     pub(super) fn wake_sender(&self) {
-        let waker = self.queue.lock().sender.take();
+        let mut queue = self.queue.lock();
+        let waker = if queue.appended_bytes >= queue.wake_at { queue.sender.take() } else { None };
+        drop(queue);
         waker.into_iter().for_each(Waker::wake);
     }
 
@@ -245,15 +262,15 @@ impl Feed {
         chunk.last + 1 - frames
     }
 
-    /// Copies what comes next, at most so many bytes; where there is nothing, `waker` is woken once there is. Whether it
-    /// copied any.
+    /// Copies what comes next, between the least and the most bytes given; where there is less, `waker` is woken once there
+    /// is enough. The position of the last message, if everything that there is was copied.
     pub(super) fn take(
         &self,
         cursor: &mut SendCursor,
-        bytes_max: usize,
+        (bytes_min, bytes_max): (usize, usize),
         to: &mut Vec<u8>,
         waker: &Waker,
-    ) -> bool {
+    ) -> Taken {
         let mut queue = self.queue.lock();
         let before = to.len();
         // What was acknowledged was sent: the cursor is never before the first chunk.
@@ -261,23 +278,34 @@ impl Feed {
         if cursor.chunk < queue.dropped {
             (cursor.chunk, cursor.offset) = (queue.dropped, 0);
         }
+        let (least, mut waiting) = (cursor.offset + bytes_min.max(1), 0);
+        for chunk in queue.chunks.iter().skip(at) {
+            waiting += chunk.bytes.len();
+            if waiting >= least {
+                break;
+            }
+        }
+        if waiting < least {
+            queue.wake_at = queue.appended_bytes + (least - waiting) as u64;
+            set(&mut queue.sender, waker);
+            return Taken::Nothing;
+        }
         while let Some(chunk) = queue.chunks.get(at) {
             let rest = &chunk.bytes[cursor.offset..];
             let length = rest.len().min(bytes_max - (to.len() - before));
             to.extend_from_slice(&rest[..length]);
             cursor.offset += length;
             let is_last = at + 1 == queue.chunks.len();
-            if cursor.offset < chunk.bytes.len() || is_last {
+            if cursor.offset < chunk.bytes.len() {
+                return Taken::Some;
+            }
+            if is_last {
                 break;
             }
             at += 1;
             (cursor.chunk, cursor.offset) = (cursor.chunk + 1, 0);
         }
-        let copied = to.len() > before;
-        if !copied {
-            set(&mut queue.sender, waker);
-        }
-        copied
+        Taken::All(queue.appended)
     }
 
     /// Wakes this waker at the next acknowledgement, or when the feed is closed. Ask again after that.
@@ -322,6 +350,8 @@ fn set(place: &mut Option<Waker>, waker: &Waker) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use fastrand::Rng;
 
     use super::super::messages::frame;
@@ -365,7 +395,7 @@ mod tests {
                         assert_eq!(feed.append(&message(appended, bytes)).position, appended);
                     }
                     4..7 => {
-                        feed.take(&mut cursor, random.usize(1..50_000), &mut way, Waker::noop());
+                        feed.take(&mut cursor, (0, random.usize(1..50_000)), &mut way, Waker::noop());
                         let (found, bytes) = numbers(&way);
                         for number in found {
                             arrived += 1;
@@ -385,7 +415,7 @@ mod tests {
             }
             way.clear();
             cursor = feed.resume(arrived).unwrap();
-            while feed.take(&mut cursor, 1 << 20, &mut way, Waker::noop()) {}
+            while feed.take(&mut cursor, (0, 1 << 20), &mut way, Waker::noop()) != Taken::Nothing {}
             assert_eq!(numbers(&way).0, (arrived + 1..=appended).collect::<Vec<_>>());
             feed.acknowledge(appended).unwrap();
             assert_eq!((feed.bytes(), feed.resume(appended).is_ok()), (0, true));
@@ -413,5 +443,35 @@ mod tests {
         assert!(feed.bytes() >= 100_000 && feed.bytes() < 111_000, "{}", feed.bytes());
         assert!(!feed.acknowledge(1).unwrap().room && !feed.has_room());
         assert!(feed.acknowledge(number).unwrap().room && feed.has_room());
+    }
+
+    #[test]
+    fn a_sender_that_collects_is_woken_once_there_is_enough() {
+        let woken = Arc::new(Woken::default());
+        let (feed, waker) = (feed(usize::MAX), Waker::from(Arc::clone(&woken)));
+        let (mut cursor, mut way) = (SendCursor::default(), Vec::new());
+        feed.append(&message(1, 100));
+        assert_eq!(feed.take(&mut cursor, (1, 10_000), &mut way, &waker), Taken::All(1));
+        feed.append(&message(2, 100));
+        assert_eq!(feed.take(&mut cursor, (300, 10_000), &mut way, &waker), Taken::Nothing);
+        feed.append(&message(3, 100));
+        feed.wake_sender();
+        assert!(!woken.0.load(Ordering::Relaxed), "226 bytes wait");
+        feed.append(&message(4, 100));
+        feed.wake_sender();
+        assert!(woken.0.load(Ordering::Relaxed));
+        // What is too much for once is told.
+        assert_eq!(feed.take(&mut cursor, (300, 200), &mut way, &waker), Taken::Some);
+        assert_eq!(feed.take(&mut cursor, (1, 200), &mut way, &waker), Taken::All(4));
+        assert_eq!(numbers(&way).0, [1, 2, 3, 4]);
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl std::task::Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Fills copies: one task for each. It begins with the partition locked, walks the keys while requests go on, requires the
-//! copy, and proves that it has everything before that is proposed. It ends early when the copy is none any more.
+//! copy, and proves that it has everything before that is proposed. It ends early when the copy is none any more. It works in
+//! small steps, as many as `pace` lets it.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -10,16 +11,15 @@ use larder_proto::topology::{CopyState, Epoch, NodeId, RowChange, Step};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::yield_now;
-use tokio::time::{sleep, timeout};
+use tokio::time::{sleep, sleep_until, timeout};
 
 use super::cell::{Cell, Slot, Stage};
 use super::core::Core;
 use super::feed::Feed;
 use super::jobs::FillJob;
 use super::messages::{Effects, Start, frame, kind, put};
-use crate::limits::{
-    FILL_AHEAD_BYTES_MAX, FILL_PATIENCE, FILL_STEP_BYTES, PROPOSAL_RETRY_TIME, PROPOSED_STEPS_MAX,
-};
+use super::pace::{Pace, Steps};
+use crate::limits::{FILLS_PER_NODE, PROPOSAL_RETRY_TIME, PROPOSED_STEPS_MAX};
 use crate::store::Access;
 
 /// Copies that have everything and are to be proposed as in sync.
@@ -29,32 +29,52 @@ pub(super) struct Proven {
     more: Notify,
 }
 
+/// What the copies at one node share that are filled.
+pub(super) struct Filling {
+    /// Bounds how many of them are filled at the same time.
+    turns: Semaphore,
+    pace: Pace,
+}
+
 /// One copy that is being filled.
 struct Fill {
     core: Arc<Core>,
     job: FillJob,
     term: Epoch,
     feed: Arc<Feed>,
+    filling: Arc<Filling>,
 }
 
-/// Fills one copy. `turns` bounds how many of its node's are filled at the same time.
-pub(super) async fn fill(core: Arc<Core>, job: FillJob, turns: Arc<Semaphore>) {
+impl Default for Filling {
+    fn default() -> Self {
+        Self { turns: Semaphore::new(FILLS_PER_NODE), pace: Pace::default() }
+    }
+}
+
+/// Fills one copy, with others at the same node.
+pub(super) async fn fill(core: Arc<Core>, job: FillJob, filling: Arc<Filling>) {
+    if let Some(until) = core.refusals.until((job.partition, job.node)) {
+        sleep_until(until).await;
+    }
     // The semaphore is never closed.
-    let Ok(turn) = turns.acquire_owned().await else { return };
+    let Ok(turn) = filling.turns.acquire().await else { return };
     core.unlocked(job.partition).await;
-    let Some(fill) = begin(&core, job) else { return };
+    let Some(fill) = begin(&core, job, Arc::clone(&filling)) else { return };
     fill.feed.wake_sender();
-    if let Some(barrier) = fill.walk().await
+    let walked = fill.walk().await;
+    // The next begins while this one is acknowledged.
+    drop(turn);
+    if let Some(barrier) = walked
         && fill.acknowledged(barrier).await
     {
+        core.refusals.forget((job.partition, job.node));
         core.proven.fills.lock().push((job, fill.term));
         core.proven.more.notify_one();
     }
-    drop(turn);
 }
 
 /// Begins: from here on the copy gets every effect.
-fn begin(core: &Arc<Core>, job: FillJob) -> Option<Fill> {
+fn begin(core: &Arc<Core>, job: FillJob, filling: Arc<Filling>) -> Option<Fill> {
     let guard = core.store.lock_partition(job.partition, Access::Write, core.clock.now());
     let part = core.part(job.partition);
     let mut cell = part.cell.lock();
@@ -73,17 +93,19 @@ fn begin(core: &Arc<Core>, job: FillJob) -> Option<Fill> {
     slot.note_start(core.append(&feed, &frames[0]));
     frames[1..].iter().for_each(|frame| slot.note(core.append(&feed, frame)));
     part.publish(&cell, core.own());
-    Some(Fill { core: Arc::clone(core), job, term, feed })
+    Some(Fill { core: Arc::clone(core), job, term, feed, filling })
 }
 
 impl Fill {
     /// Sends every key as it is, then requires the copy. The position that it has to acknowledge to be in sync.
     async fn walk(&self) -> Option<u64> {
-        let mut from = 0;
+        let (mut from, mut steps) = (0, Steps::default());
         loop {
             self.room().await;
             self.core.unlocked(self.job.partition).await;
-            let next = self.step(from)?;
+            let began_ns = self.core.clock.monotonic_ns();
+            let next = self.step(from, steps.bytes())?;
+            steps.note(self.core.clock.monotonic_ns().saturating_sub(began_ns));
             self.feed.wake_sender();
             let Some(next) = next else { break };
             from = next;
@@ -93,13 +115,13 @@ impl Fill {
         self.require()
     }
 
-    /// Sends some keys. Where to go on, or `None` at the end; `None` for all if the copy is none any more.
-    fn step(&self, from: u64) -> Option<Option<u64>> {
+    /// Sends about so many bytes of keys. Where to go on, or `None` at the end; `None` for all if the copy is none any more.
+    fn step(&self, from: u64, bytes_max: usize) -> Option<Option<u64>> {
         let core = &self.core;
         // Locked for reading: nobody writes meanwhile, so keys and effects are sent in one order.
         let guard = core.store.lock_partition(self.job.partition, Access::Read, core.clock.now());
         let mut keys = Vec::new();
-        let copied = guard.copy_out(from, FILL_STEP_BYTES, &mut keys);
+        let copied = guard.copy_out(from, bytes_max, &mut keys);
         let partition = self.job.partition.index() as u64;
         let message = Effects { partition, term: self.term, effects: &keys, ..Effects::default() };
         let mut bytes = Vec::new();
@@ -107,7 +129,9 @@ impl Fill {
         let mut cell = core.part(self.job.partition).cell.lock();
         let feed = &self.feed;
         let slot = self.slot(&mut cell)?;
-        slot.note(core.append(feed, &bytes));
+        let position = core.append(feed, &bytes);
+        slot.note(position);
+        self.filling.pace.sent((feed.number, position), bytes.len(), core.clock.monotonic_ns());
         Some(copied.next)
     }
 
@@ -132,18 +156,14 @@ impl Fill {
         cell.slot(self.job.node, self.job.since).filter(|slot| slot.is_fed() && !slot.is_rejected)
     }
 
-    /// Waits until little enough is under way to the copy. Where clients alone keep it busy, the copy is filled all the same,
-    /// as long as its queue is not half full.
+    /// Waits until little enough is under way to the node, and its queue is not half full with what clients write.
     async fn room(&self) {
-        if timeout(FILL_PATIENCE, self.room_within(FILL_AHEAD_BYTES_MAX)).await.is_err() {
-            self.room_within(self.feed.bytes_max() / 2).await;
-        }
-    }
-
-    async fn room_within(&self, bytes_max: usize) {
+        let feed = &self.feed;
         poll_fn(|cx| {
-            self.feed.watch(cx.waker());
-            let has_room = self.feed.is_closed() || self.feed.bytes() <= bytes_max;
+            feed.watch(cx.waker());
+            let now_ns = self.core.clock.monotonic_ns();
+            let may_send = self.filling.pace.has_room((feed.number, feed.acknowledged()), now_ns);
+            let has_room = feed.is_closed() || may_send && feed.bytes() <= feed.bytes_max() / 2;
             if has_room { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;

@@ -1,21 +1,24 @@
-//! Hands partitions over to copies: one task for each order of the leader's. The owner stops serving, waits until its copies
+//! Hands partitions over to copies, as the leader orders. The owner stops serving, waits until its copies
 //! have everything, proposes the new owner, and goes by what the topology then says. It never serves on while a proposal of
 //! its own may still be applied.
 
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
 use larder_proto::slot::Partition;
 use larder_proto::topology::{CopyState, Epoch, NodeId, RowChange, Step};
-use tokio::time::{sleep, timeout};
+use parking_lot::Mutex;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::adopt::resume;
 use super::cell::{Cell, Role, Stage};
 use super::core::Core;
 use super::feed::Feed;
 use super::ports::ProposeError;
-use crate::limits::{HAND_OVER_MAX, HAND_OVER_TIME_MAX, PROPOSAL_RETRY_TIME};
+use crate::limits::{HAND_OVER_MAX, HAND_OVER_PAUSE, HAND_OVER_TIME_MAX, PROPOSAL_RETRY_TIME};
 use crate::store::Access;
 
 /// A partition that is to have another owner.
@@ -28,21 +31,47 @@ struct Leaving {
     since: Epoch,
 }
 
+/// Orders of the leader's, one at a time, and partitions that are left alone for a while.
+#[derive(Debug, Default)]
+pub(super) struct HandOvers {
+    is_busy: AtomicBool,
+    /// Partitions whose copies were late, and until when they are served on: else their requests would wait for ever.
+    late: Mutex<BTreeMap<Partition, Instant>>,
+}
+
+/// Carries out an order, unless another is carried out: the leader asks again for what it still wants.
+pub(super) async fn take_order(core: Arc<Core>, wanted: Vec<(Partition, NodeId)>) {
+    if core.hand_overs.is_busy.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    let now = Instant::now();
+    let may = |core: &Core, partition: &Partition| {
+        let mut late = core.hand_overs.late.lock();
+        late.retain(|_, until| *until > now);
+        !late.contains_key(partition)
+    };
+    let wanted = wanted.into_iter().filter(|(partition, _)| may(&core, partition)).collect();
+    hand_over(&core, wanted).await;
+    core.hand_overs.is_busy.store(false, Ordering::Relaxed);
+}
+
 /// Hands over what can be, some partitions at a time; returns once the topology says who owns them.
-pub(super) async fn hand_over(core: Arc<Core>, wanted: Vec<(Partition, NodeId)>) {
+async fn hand_over(core: &Core, wanted: Vec<(Partition, NodeId)>) {
     for some in wanted.chunks(HAND_OVER_MAX) {
         let leaving: Vec<Leaving> =
-            some.iter().filter_map(|&(partition, to)| stop_serving(&core, partition, to)).collect();
+            some.iter().filter_map(|&(partition, to)| stop_serving(core, partition, to)).collect();
         if leaving.is_empty() {
             continue;
         }
         core.changes.wake();
-        let _ = timeout(HAND_OVER_TIME_MAX, all_settled(&core, &leaving)).await;
-        let (ready, late): (Vec<_>, Vec<_>) = leaving.into_iter().partition(|it| note_settled(&core, it));
-        go_on(&core, &late);
+        let _ = timeout(HAND_OVER_TIME_MAX, all_settled(core, &leaving)).await;
+        let (ready, late): (Vec<_>, Vec<_>) = leaving.into_iter().partition(|it| note_settled(core, it));
+        go_on(core, &late);
+        let until = Instant::now() + HAND_OVER_PAUSE;
+        core.hand_overs.late.lock().extend(late.iter().map(|it| (it.partition, until)));
         if !ready.is_empty() {
-            propose(&core, &ready).await;
-            go_on(&core, &ready);
+            propose(core, &ready).await;
+            go_on(core, &ready);
         }
     }
 }
@@ -66,6 +95,18 @@ fn stop_serving(core: &Core, partition: Partition, to: NodeId) -> Option<Leaving
 
 /// Waits until every copy that replies wait for has everything, or a partition is no longer this node's to give.
 async fn all_settled(core: &Core, leaving: &[Leaving]) {
+    loop {
+        let next = Epoch(core.epoch().0 + 1);
+        tokio::select! {
+            biased;
+            () = all_acknowledged(core, leaving) => return,
+            // A copy that is none any more acknowledges nothing: it is not waited for.
+            () = core.epoch_adopted(next) => {}
+        }
+    }
+}
+
+async fn all_acknowledged(core: &Core, leaving: &[Leaving]) {
     let feeds: Vec<Arc<Feed>> = core.feeds();
     poll_fn(|cx| {
         feeds.iter().for_each(|feed| feed.watch(cx.waker()));

@@ -18,7 +18,9 @@ use tokio::time::timeout;
 use super::cell::{Cell, Verdict};
 use super::core::Core;
 use super::messages::{self, Effects, Open, Position, Rejected, Start, Writes, kind, put, read};
-use crate::limits::{APPLIED_PER_TURN, EPOCH_LOOK_TIME, EPOCH_WAIT_MAX};
+use crate::limits::{
+    APPLIED_PER_TURN, APPLIED_TOGETHER, EPOCH_LOOK_TIME, EPOCH_WAIT_MAX, FILL_TURN_BYTES, LOOK_AHEAD_MIN,
+};
 use crate::link::{Frame, FrameError, FrameReader, FrameWriter, Introduction, Link, LinkError};
 #[cfg(feature = "sabotage")]
 use crate::sabotage::{Rule, is_broken};
@@ -52,6 +54,8 @@ struct Receiver {
     writer: FrameWriter,
     random: Rng,
     counted_bytes: usize,
+    /// Bytes of keys that were taken since others had their turn.
+    filled_bytes: usize,
 }
 
 /// A message of the sender's.
@@ -86,8 +90,16 @@ async fn serve(
     let Some(connection) = inbound.open(incarnation, open.feed) else { return Ok(()) };
     let (reader, writer) = link.split();
     let random = core.random();
-    let mut receiver =
-        Receiver { core: Arc::clone(core), from, inbound, connection, writer, random, counted_bytes: 0 };
+    let mut receiver = Receiver {
+        core: Arc::clone(core),
+        from,
+        inbound,
+        connection,
+        writer,
+        random,
+        counted_bytes: 0,
+        filled_bytes: 0,
+    };
     receiver.tell_where_to_go_on();
     receiver.writer.flush().await?;
     receiver.run(reader).await
@@ -125,41 +137,61 @@ impl Receiver {
 
     async fn run(&mut self, mut reader: FrameReader) -> Result<(), LinkError> {
         loop {
-            let frame = reader.frame().await?;
-            // After the wait, which may have been long: a clock that goes back upsets the ages of all that is held.
-            let now = self.core.clock.now();
-            #[cfg(feature = "sabotage")]
-            if is_broken(Rule::Order) {
-                let (first_kind, first) = (frame.kind, frame.payload.to_vec());
-                if let Some(second) = reader.ready_frame()?
-                    && !self.take(second, now).await?
-                {
+            let mut taken = 0;
+            while taken < APPLIED_PER_TURN {
+                // All that has come is acknowledged at once.
+                let frames = reader.some_frames(APPLIED_TOGETHER, taken == 0).await?;
+                if frames.is_empty() {
+                    break;
+                }
+                taken += frames.len();
+                if !self.take_some(&frames).await? {
                     return Ok(());
                 }
-                if !self.take(Frame { kind: first_kind, payload: &first }, now).await? {
-                    return Ok(());
-                }
-                self.acknowledge().await?;
-                continue;
-            }
-            if !self.take(frame, now).await? {
-                return Ok(());
-            }
-            let mut taken = 1;
-            while taken < APPLIED_PER_TURN
-                && let Some(frame) = reader.ready_frame()?
-            {
-                if !self.take(frame, now).await? {
-                    return Ok(());
-                }
-                taken += 1;
             }
             self.acknowledge().await?;
             self.count_buffers(&reader);
-            if taken == APPLIED_PER_TURN {
+            if taken >= APPLIED_PER_TURN {
                 yield_now().await;
             }
         }
+    }
+
+    /// Takes some messages, one after the other. Whether to go on.
+    async fn take_some(&mut self, frames: &[Frame<'_>]) -> Result<bool, LinkError> {
+        // After the wait, which may have been long: a clock that goes back upsets the ages of all that is held.
+        let now = self.core.clock.now();
+        let mut messages = Vec::with_capacity(frames.len());
+        for frame in frames {
+            let message = Message::read(*frame)?;
+            let prepared = if frames.len() < LOOK_AHEAD_MIN { None } else { self.prepare_ahead(&message) };
+            messages.push((message, prepared));
+        }
+        #[cfg(feature = "sabotage")]
+        if is_broken(Rule::Order) && messages.len() > 1 {
+            messages.swap(0, 1);
+        }
+        // The items that all of them change are fetched from memory at the same time.
+        let store = &*self.core.store;
+        messages.iter().filter_map(|(_, prepared)| prepared.as_ref()).for_each(|it| it.hint_items(store));
+        for (message, prepared) in messages {
+            if let Message::Keys(keys) = &message {
+                self.filled_bytes += keys.effects.len();
+            }
+            if !self.take(message, prepared, now).await? {
+                return Ok(false);
+            }
+            if self.filled_bytes >= FILL_TURN_BYTES {
+                self.filled_bytes = 0;
+                yield_now().await;
+            }
+        }
+        Ok(true)
+    }
+
+    fn prepare_ahead<'m>(&self, message: &Message<'m>) -> Option<Prepared<'m>> {
+        let Message::Effects(effects) = message else { return None };
+        self.core.store.prepare_ahead(message.partition().ok()?, effects.effects)
     }
 
     async fn acknowledge(&mut self) -> Result<(), LinkError> {
@@ -169,8 +201,12 @@ impl Receiver {
     }
 
     /// Takes one message, as soon as this node knows the topology under which it was sent. Whether to go on.
-    async fn take(&mut self, frame: Frame<'_>, now: Millis) -> Result<bool, LinkError> {
-        let message = Message::read(frame)?;
+    async fn take<'m>(
+        &mut self,
+        message: Message<'m>,
+        prepared: Option<Prepared<'m>>,
+        now: Millis,
+    ) -> Result<bool, LinkError> {
         let needed = message.epoch();
         if needed > self.core.epoch() {
             // The sender waits for what is taken already, and the wait may be long.
@@ -180,8 +216,7 @@ impl Receiver {
         let partition = message.partition()?;
         self.core.unlocked(partition).await;
         // Held while the message is applied: a newer connection waits, and goes on behind it.
-        let inbound = Arc::clone(&self.inbound);
-        let mut received = inbound.0.lock();
+        let mut received = self.inbound.0.lock();
         if received.connection != self.connection {
             return Ok(false);
         }
@@ -189,7 +224,8 @@ impl Receiver {
         let position = received.messages;
         let number = partition.index() as u32;
         let begins = matches!(message, Message::Begin(_) | Message::Continue(_));
-        let verdict = self.apply(partition, message, now);
+        let verdict =
+            apply((&*self.core, self.from), partition, (message, prepared), (now, &mut self.random));
         if verdict == Verdict::Reject {
             let is_news = begins || !received.rejected.contains_key(&number);
             if is_news {
@@ -213,95 +249,6 @@ impl Receiver {
         timeout(EPOCH_WAIT_MAX, adopted).await.map_err(|_| LinkError::Late)
     }
 
-    /// Applies one message, if the partition is to be taken from this sender. Looking at the role and changing the content is
-    /// one step under the partition's lock: else this node could have become the owner in between.
-    fn apply(&mut self, partition: Partition, message: Message<'_>, now: Millis) -> Verdict {
-        let core = Arc::clone(&self.core);
-        let bytes = match &message {
-            Message::Effects(effects) | Message::Keys(effects) => effects.effects,
-            _ => &[],
-        };
-        let prepared = core.store.prepare(partition, bytes, (now, &mut self.random));
-        let mut guard = core.store.lock_partition(partition, Access::Write, now);
-        let mut cell = core.part(partition).cell.lock();
-        let prepared = match prepared {
-            Ok(prepared) => prepared,
-            Err(error) => {
-                cell.stop_following();
-                tracing::warn!(partition = partition.index(), %error, "cannot apply what an owner sent");
-                return Verdict::Reject;
-            }
-        };
-        let locked = (&mut guard, &mut *cell);
-        match message {
-            Message::Effects(effects) => self.apply_effects(locked, &effects, &prepared),
-            Message::Keys(keys) => self.apply_keys(locked, &keys, &prepared),
-            Message::Begin(start) => self.begin(locked, &start),
-            Message::Continue(start) => {
-                let counts_the_same = guard.sequence() == start.sequence;
-                cell.judge_continue(self.from, Epoch(start.term), counts_the_same)
-            }
-            Message::Writes(writes) => {
-                let verdict = cell.judge(self.from, Epoch(writes.term));
-                if verdict == Verdict::Take {
-                    core.count_remembered(cell.remembered.take_over(writes));
-                }
-                verdict
-            }
-        }
-    }
-
-    fn apply_effects(
-        &self,
-        (guard, cell): (&mut PartitionGuard<'_>, &mut Cell),
-        effects: &Effects<'_>,
-        prepared: &Prepared<'_>,
-    ) -> Verdict {
-        if cell.judge(self.from, effects.term) == Verdict::Reject {
-            return Verdict::Reject;
-        }
-        #[cfg(feature = "sabotage")]
-        if is_broken(Rule::Order) && !effects.effects.is_empty() {
-            guard.set_sequence(effects.sequence - 1);
-        }
-        if !effects.effects.is_empty()
-            && let Err(error) = guard.apply(effects.sequence, prepared)
-        {
-            cell.stop_following();
-            tracing::warn!(partition = guard.partition().index(), %error, "an owner's effects do not fit");
-            return Verdict::Reject;
-        }
-        if let Some((id, reply)) = &effects.write {
-            let is_short = self.core.is_short_of_memory();
-            self.core.count_remembered(cell.remembered.note(id, reply, is_short));
-        }
-        Verdict::Take
-    }
-
-    fn apply_keys(
-        &self,
-        (guard, cell): (&mut PartitionGuard<'_>, &mut Cell),
-        keys: &Effects<'_>,
-        prepared: &Prepared<'_>,
-    ) -> Verdict {
-        let verdict = cell.judge(self.from, keys.term);
-        if verdict == Verdict::Take && guard.fill(prepared).is_err() {
-            cell.stop_following();
-            return Verdict::Reject;
-        }
-        verdict
-    }
-
-    fn begin(&self, (guard, cell): (&mut PartitionGuard<'_>, &mut Cell), start: &Start) -> Verdict {
-        let verdict = cell.judge_begin(self.from, Epoch(start.term), Epoch(start.since));
-        if verdict == Verdict::Take {
-            guard.clear();
-            guard.set_sequence(start.sequence);
-            self.core.count_remembered(cell.remembered.clear());
-        }
-        verdict
-    }
-
     fn count_buffers(&mut self, reader: &FrameReader) {
         let bytes = reader.buffer_bytes() + self.writer.buffer_bytes();
         self.core.store.memory().count_buffers(bytes as i64 - self.counted_bytes as i64);
@@ -313,6 +260,105 @@ impl Drop for Receiver {
     fn drop(&mut self) {
         self.core.store.memory().count_buffers(-(self.counted_bytes as i64));
     }
+}
+
+/// Applies one message, if the partition is to be taken from this sender. Looking at the role and changing the content is one
+/// step under the partition's lock: else this node could have become the owner in between.
+fn apply<'m>(
+    (core, from): (&Core, NodeId),
+    partition: Partition,
+    (message, ahead): (Message<'m>, Option<Prepared<'m>>),
+    (now, random): (Millis, &mut Rng),
+) -> Verdict {
+    let prepared = match (ahead, &message) {
+        (Some(ahead), _) => core.store.make_room_for(&ahead, (now, random)).map(|()| ahead),
+        (None, Message::Effects(effects) | Message::Keys(effects)) => {
+            core.store.prepare(partition, effects.effects, (now, random))
+        }
+        (None, _) => core.store.prepare(partition, &[], (now, random)),
+    };
+    let mut guard = core.store.lock_partition(partition, Access::Write, now);
+    let mut cell = core.part(partition).cell.lock();
+    let prepared = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            cell.stop_following();
+            tracing::warn!(partition = partition.index(), %error, "cannot apply what an owner sent");
+            return Verdict::Reject;
+        }
+    };
+    let locked = (&mut guard, &mut *cell);
+    match message {
+        Message::Effects(effects) => apply_effects((core, from), locked, &effects, &prepared),
+        Message::Keys(keys) => apply_keys(from, locked, &keys, &prepared),
+        Message::Begin(start) => begin((core, from), locked, &start),
+        Message::Continue(start) => {
+            let counts_the_same = guard.sequence() == start.sequence;
+            cell.judge_continue(from, Epoch(start.term), counts_the_same)
+        }
+        Message::Writes(writes) => {
+            let verdict = cell.judge(from, Epoch(writes.term));
+            if verdict == Verdict::Take {
+                core.count_remembered(cell.remembered.take_over(writes));
+            }
+            verdict
+        }
+    }
+}
+
+fn apply_effects(
+    (core, from): (&Core, NodeId),
+    (guard, cell): (&mut PartitionGuard<'_>, &mut Cell),
+    effects: &Effects<'_>,
+    prepared: &Prepared<'_>,
+) -> Verdict {
+    if cell.judge(from, effects.term) == Verdict::Reject {
+        return Verdict::Reject;
+    }
+    #[cfg(feature = "sabotage")]
+    if is_broken(Rule::Order) && !effects.effects.is_empty() {
+        guard.set_sequence(effects.sequence - 1);
+    }
+    if !effects.effects.is_empty()
+        && let Err(error) = guard.apply(effects.sequence, prepared)
+    {
+        cell.stop_following();
+        tracing::warn!(partition = guard.partition().index(), %error, "an owner's effects do not fit");
+        return Verdict::Reject;
+    }
+    if let Some((id, reply)) = &effects.write {
+        let is_short = core.is_short_of_memory();
+        core.count_remembered(cell.remembered.note(id, reply, is_short));
+    }
+    Verdict::Take
+}
+
+fn apply_keys(
+    from: NodeId,
+    (guard, cell): (&mut PartitionGuard<'_>, &mut Cell),
+    keys: &Effects<'_>,
+    prepared: &Prepared<'_>,
+) -> Verdict {
+    let verdict = cell.judge(from, keys.term);
+    if verdict == Verdict::Take && guard.fill(prepared).is_err() {
+        cell.stop_following();
+        return Verdict::Reject;
+    }
+    verdict
+}
+
+fn begin(
+    (core, from): (&Core, NodeId),
+    (guard, cell): (&mut PartitionGuard<'_>, &mut Cell),
+    start: &Start,
+) -> Verdict {
+    let verdict = cell.judge_begin(from, Epoch(start.term), Epoch(start.since));
+    if verdict == Verdict::Take {
+        guard.clear();
+        guard.set_sequence(start.sequence);
+        core.count_remembered(cell.remembered.clear());
+    }
+    verdict
 }
 
 impl<'m> Message<'m> {

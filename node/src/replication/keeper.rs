@@ -80,13 +80,19 @@ async fn drop_lost_copies(core: &Core) {
         let is_lost = |slot: &&Slot| {
             slot.is_rejected || (slot.stage != Stage::Waiting && late.contains(&slot.feed.number))
         };
+        for slot in cell.slots.iter().filter(|slot| slot.is_rejected) {
+            core.refusals.note((partition, slot.node), Instant::now());
+        }
         steps.extend(cell.slots.iter().filter(is_lost).map(|slot| {
             let change = RowChange::DropCopy { node: slot.node, since: slot.since };
             Step { partition, term: cell.term, change }
         }));
     }
     for steps in steps.chunks(PROPOSED_STEPS_MAX) {
-        tracing::warn!(copies = steps.len(), "copies that acknowledge nothing are to be dropped");
+        tracing::warn!(
+            copies = steps.len(),
+            "copies that acknowledge nothing, or did not take what they were sent, are to be dropped"
+        );
         match core.proposals.propose(steps.to_vec()).await {
             Ok(epoch) => drop(timeout(COPY_ROUND_TIME, core.epoch_adopted(epoch)).await),
             Err(error) => tracing::debug!(%error, "copies cannot be dropped yet"),

@@ -93,7 +93,8 @@ impl<'m> Effects<'m> {
                 _ => {}
             }
         }
-        message.write = has_run.then_some((WriteId { origin, number, answered_below }, reply));
+        message.write =
+            has_run.then_some((WriteId { origin, number, answered_below, ..WriteId::default() }, reply));
         Ok(message)
     }
 }
@@ -318,7 +319,8 @@ mod tests {
                 reply: vec![8; (number() % 300) as usize],
             };
             let origin = Origin { node: oracle.origin_node, run: oracle.origin_run };
-            let id = WriteId { origin, number: oracle.number, answered_below: oracle.answered_below };
+            let (number, answered_below) = (oracle.number, oracle.answered_below);
+            let id = WriteId { origin, number, answered_below, ..WriteId::default() };
             let message = Effects {
                 partition: oracle.partition.into(),
                 term: Epoch(oracle.term),
@@ -335,7 +337,12 @@ mod tests {
 
     #[test]
     fn bytes_on_the_wire_never_change() {
-        let id = WriteId { origin: Origin { node: 2, run: 3 }, number: 300, answered_below: 5 };
+        let id = WriteId {
+            origin: Origin { node: 2, run: 3 },
+            number: 300,
+            answered_below: 5,
+            ..WriteId::default()
+        };
         let whole = Effects {
             partition: 9,
             term: Epoch(4),

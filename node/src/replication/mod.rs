@@ -14,8 +14,10 @@ mod jobs;
 mod keeper;
 mod lease;
 mod messages;
+mod pace;
 mod part;
 pub mod ports;
+mod refusals;
 mod remembered;
 #[expect(clippy::module_inception, reason = "the file is named for its main type")]
 mod replication;

@@ -13,6 +13,8 @@ use super::ports::Place;
 pub(super) struct Part {
     /// Where it is served, as a number. Changes while the partition is locked for writing.
     place: AtomicU64,
+    /// When it got its owner, on the node's monotonic clock.
+    owned_since_ns: AtomicU64,
     /// Whether any copy is sent effects. Changes while the partition is locked for writing.
     pub(super) is_fed: AtomicBool,
     /// Whether replies may have to wait, of reads too.
@@ -31,6 +33,16 @@ impl Part {
             HERE => Place::Here,
             number => Place::At(NodeId(number - FIRST_NODE)),
         }
+    }
+
+    /// When it got its owner, in nanoseconds of the node's monotonic clock.
+    pub(super) fn owned_since_ns(&self) -> u64 {
+        self.owned_since_ns.load(Ordering::Relaxed)
+    }
+
+    /// Another node owns it from now on. Told before the new place is.
+    pub(super) fn note_owner(&self, now_ns: u64) {
+        self.owned_since_ns.store(now_ns, Ordering::Relaxed);
     }
 
     /// Lets requests see what the cell says, which the caller has locked, as the partition.

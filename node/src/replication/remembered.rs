@@ -39,13 +39,15 @@ pub(super) enum Known {
 
 impl Remembered {
     /// What is known of a write. One that was held back while its origin went through with more than are remembered here
-    /// is taken for one that may have been carried out, though it was not: nobody can tell the two apart any more.
+    /// is taken for one that may have been carried out, though it was not: nobody can tell the two apart any more. That a request
+    /// is sent for the first time says nothing: what was sent after it may have come before it.
     pub(super) fn find(&self, id: &WriteId) -> Known {
         let Some(window) = self.0.get(&id.origin) else { return Known::New };
+        let is_forgotten = id.number < window.answered_below || id.number <= window.forgotten;
         match window.replies.get(&id.number) {
             Some(Some(reply)) => Known::Reply(reply.clone()),
             Some(None) => Known::Unknown,
-            None if id.number < window.answered_below || id.number <= window.forgotten => Known::Unknown,
+            None if is_forgotten => Known::Unknown,
             None => Known::New,
         }
     }
@@ -164,7 +166,7 @@ mod tests {
     use super::*;
 
     fn id(number: u64, answered_below: u64) -> WriteId {
-        WriteId { origin: Origin { node: 1, run: 2 }, number, answered_below }
+        WriteId { origin: Origin { node: 1, run: 2 }, number, answered_below, ..WriteId::default() }
     }
 
     fn reply(text: &'static str) -> Known {

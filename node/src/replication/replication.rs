@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Duration;
 
 use larder_proto::slot::Partition;
 use larder_proto::topology::{ClusterId, Epoch, NodeId, Topology};
@@ -16,7 +17,7 @@ use super::jobs::Job;
 use super::ports::{Place, Report, Settled};
 use super::report::report;
 use super::supervisor::run;
-use crate::commands::ports::Ticket;
+use crate::commands::ports::Mark;
 use crate::link::{Introduction, Link, Purpose};
 
 /// Replication of this node. Shared by all threads; a clone is the same one.
@@ -45,6 +46,12 @@ impl Replication {
     /// locked for writing. Once this returns, this node serves what the topology says and nothing else.
     pub fn adopt(&self, topology: Arc<Topology>) {
         adopt(&self.0, topology);
+    }
+
+    /// Lets [`Replication::run`] take over a topology, as soon as its partitions can be locked: this waits for nothing. One
+    /// that is announced before the last was taken over takes its place.
+    pub fn announce(&self, topology: Arc<Topology>) {
+        self.0.announced.tell(Some(topology));
     }
 
     /// This node may serve until its monotonic clock shows `until_ns`, once it has adopted `epoch`.
@@ -81,10 +88,23 @@ impl Replication {
         self.0.part(partition).place()
     }
 
+    /// Whether a partition got its owner less than this time ago.
+    #[must_use]
+    pub fn moved_within(&self, partition: Partition, time: Duration) -> bool {
+        let since_ns = self.0.part(partition).owned_since_ns();
+        self.0.clock.monotonic_ns().saturating_sub(since_ns) < time.as_nanos() as u64
+    }
+
     /// Grows when places change. Odd while they do: what is seen of them under an odd number may be old.
     #[must_use]
     pub fn version(&self) -> u64 {
         self.0.version.get()
+    }
+
+    /// The epoch of the newest topology that was taken over, or is being; zero before the first.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.0.epoch_begun()
     }
 
     /// Wakes this task of this worker once, as soon as a ticket may be settled, or a place, a lease or the room for changes is
@@ -99,11 +119,11 @@ impl Replication {
         Recorder::new(Arc::clone(&self.0))
     }
 
-    /// What became of a ticket.
+    /// What became of the marks of a ticket.
     #[must_use]
-    pub fn settled(&self, ticket: &Ticket) -> Settled {
+    pub fn settled(&self, marks: &[Mark]) -> Settled {
         let mut settled = Settled::Yes;
-        for mark in &ticket.0 {
+        for mark in marks {
             match self.0.part(mark.partition).cell.lock().settled(mark) {
                 Some(true) => {}
                 Some(false) => settled = Settled::No,

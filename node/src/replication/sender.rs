@@ -11,11 +11,11 @@ use fastrand::Rng;
 use tokio::time::{sleep, timeout};
 
 use super::core::Core;
-use super::feed::{Feed, SendCursor};
+use super::feed::{Feed, SendCursor, Taken};
 use super::messages::{self, Open, Position, Rejected, kind, put, read};
 use crate::limits::{
     APPLIED_PER_TURN, HANDSHAKE_TIME_MAX, LINK_CONNECT_TIME_MAX, LINK_PORT_OFFSET, LINK_RETRY_TIME_MAX,
-    LINK_RETRY_TIME_MIN, STREAM_PIECE_BYTES,
+    LINK_RETRY_TIME_MIN, STREAM_COLLECTED_BYTES, STREAM_PIECE_BYTES,
 };
 use crate::link::{FrameError, FrameReader, FrameWriter, Link, LinkError, Purpose, call};
 use crate::net::Stream;
@@ -27,6 +27,9 @@ struct Sender<'s> {
     reader: FrameReader,
     writer: FrameWriter,
     cursor: SendCursor,
+    /// Position of the last message that was sent when nothing more was there. Until it is acknowledged, what comes is
+    /// collected: whoever waits for the next message would wait behind it anyway.
+    flight: u64,
 }
 
 /// Sends a feed until it is closed.
@@ -85,7 +88,7 @@ async fn serve(core: &Core, feed: &Feed, mut link: Link) -> Result<(), LinkError
     link.queue(kind::OPEN, |to| put(to, &Open { feed: feed.number }));
     link.flush().await?;
     let (reader, writer) = link.split();
-    let mut sender = Sender { core, feed, reader, writer, cursor: SendCursor::default() };
+    let mut sender = Sender { core, feed, reader, writer, cursor: SendCursor::default(), flight: 0 };
     timeout(HANDSHAKE_TIME_MAX, sender.resume()).await.map_err(|_| LinkError::Late)??;
     feed.is_connected.store(true, Ordering::Relaxed);
     poll_fn(|cx| sender.poll_run(cx)).await
@@ -152,9 +155,12 @@ impl Sender<'_> {
         loop {
             if self.writer.queued_bytes() == 0 {
                 let (feed, cursor) = (self.feed, &mut self.cursor);
-                let piece = |to: &mut Vec<u8>| feed.take(cursor, STREAM_PIECE_BYTES, to, cx.waker());
-                if !self.writer.queue_bytes(piece) {
-                    return Poll::Pending;
+                let is_landed = feed.acknowledged() >= self.flight;
+                let bytes = (if is_landed { 1 } else { STREAM_COLLECTED_BYTES }, STREAM_PIECE_BYTES);
+                match self.writer.queue_bytes(|to| feed.take(cursor, bytes, to, cx.waker())) {
+                    Taken::Nothing => return Poll::Pending,
+                    Taken::Some => self.flight = 0,
+                    Taken::All(position) => self.flight = position,
                 }
             }
             ready!(self.writer.poll_flush(cx))?;
@@ -176,7 +182,8 @@ fn note_rejected(core: &Core, feed: &Feed, rejected: &Rejected) -> Result<(), Fr
     if cell.reject(feed.number, rejected.position) {
         // Before the acknowledgement that follows lets any reply go.
         part.is_unsettled.store(true, Ordering::Release);
-        tracing::warn!(
+        // Most often it knows already that it is a copy no more; if not, the keeper tells.
+        tracing::debug!(
             node = feed.node.0,
             partition = partition.index(),
             "a copy did not take what it was sent"

@@ -2,6 +2,8 @@
 //! nothing is carried out twice, and copies end as what their owners are. Random schedules under seeds.
 
 mod by_hand;
+mod former;
+mod kept;
 mod locked;
 mod world;
 
@@ -71,7 +73,9 @@ fn a_reply_waits_for_its_copy_and_a_read_for_what_it_shows() {
         let written = ticket(one.write(b"k", None, set("a")));
         assert_eq!(written.0.len(), 1);
         let read = ticket(one.read(b"k", |keys| keys.string(b"k").unwrap().unwrap().to_vec()));
-        assert_eq!((read, one.replication.settled(&written)), (written.clone(), Settled::No));
+        let shown = |ticket: &Ticket| (ticket.0[0].position, ticket.0[0].copy, ticket.0.len());
+        assert_eq!((shown(&read), one.replication.settled(&written.0)), (shown(&written), Settled::No));
+        assert_eq!((read.change(), written.change().map(|change| change.sequence)), (None, Some(1)));
         // What nobody has written waits for nothing.
         assert_eq!(ticket(one.read(b"other", |_| Vec::new())), Ticket::default());
         assert!(settled(&one.replication, 0, &written).await);
@@ -98,6 +102,8 @@ fn nothing_is_served_before_a_topology_and_a_lease_and_nothing_told_after_it() {
         short.replication.adopt(std::sync::Arc::new({
             let mut topology = larder_proto::topology::Topology::clone(&control.topology());
             topology.epoch.0 += 100;
+            let own = topology.members.get_mut(&NodeId(1)).unwrap();
+            own.incarnation = larder_proto::topology::Incarnation(900);
             topology.rows.iter_mut().for_each(|row| {
                 (row.owner, row.since, row.copies) = (Some(NodeId(1)), topology.epoch, Vec::new());
                 row.emptied = row.since;
@@ -121,7 +127,7 @@ fn nothing_is_served_before_a_topology_and_a_lease_and_nothing_told_after_it() {
         while crate::clock::Clock::monotonic_ns(&*clock) < end {
             sleep(Duration::from_millis(10)).await;
         }
-        assert!(matches!(short.recorder.leave(partitions.as_slice(), b"r"), Left::Over));
+        assert!(matches!(short.recorder.leave(partitions.as_slice(), b"r"), Left::Over(None)));
         // One that ran for a good part of a lease may be the cause.
         let until = crate::clock::Clock::monotonic_ns(&*clock) + 50_000_000;
         short.replication.grant(until, control.topology().epoch);
@@ -196,7 +202,7 @@ fn while_nobody_can_drop_a_copy_no_reply_leaves() {
         assert!(timeout(Duration::from_secs(30), settled(&replication, 0, &written)).await.is_err());
         // Reads of it wait with it.
         let read = ticket(world.node(NodeId(1)).read(b"k", |_| Vec::new()));
-        assert_eq!(replication.settled(&read), Settled::No);
+        assert_eq!(replication.settled(&read.0), Settled::No);
         world.wires.close(NodeId(1), NodeId(2), false);
         assert!(settled(&replication, 0, &written).await && settled(&replication, 0, &read).await);
         world.assert_equal_stores();
@@ -254,7 +260,7 @@ fn a_former_owner_is_rejected_and_its_replies_are_lost() {
         world.wires.close(NodeId(1), NodeId(2), false);
         assert!(timeout(Duration::from_secs(2), settled(&replication, 0, &written)).await.is_err());
         replication.adopt(topology);
-        assert_eq!(replication.settled(&written), Settled::Lost);
+        assert_eq!(replication.settled(&written.0), Settled::Lost);
         assert_eq!(replication.place(partition), Place::At(NodeId(2)));
         let two = world.node(NodeId(2));
         let read = two.read(b"k", |keys| keys.string(b"k").unwrap().unwrap_or_default().to_vec());
@@ -301,7 +307,13 @@ fn a_write_that_is_sent_twice_is_carried_out_once_wherever_it_comes() {
         let mut world = World::new(3, 9);
         world.heal(1).await;
         let id = |number, answered_below| {
-            Some(WriteId { origin: Origin { node: 9, run: 77 }, number, answered_below })
+            Some(WriteId {
+                origin: Origin { node: 9, run: 77 },
+                number,
+                answered_below,
+                since: Epoch(u64::MAX),
+                ..WriteId::default()
+            })
         };
         let add = |keys: &mut Writer<'_, '_>| count(keys, b"k");
         let one = world.node(NodeId(1));
@@ -379,7 +391,13 @@ fn handing_over_loses_nothing_though_proposals_are_answered_wrongly() {
 async fn write_on(world: Rc<RefCell<World>>, key: u64, times: u64) {
     let name = format!("key-{key}").into_bytes();
     for number in 1..=times {
-        let id = WriteId { origin: Origin { node: 50, run: key }, number, answered_below: number };
+        let id = WriteId {
+            origin: Origin { node: 50, run: key },
+            number,
+            answered_below: number,
+            since: Epoch(u64::MAX),
+            ..WriteId::default()
+        };
         loop {
             let owner = world.borrow().control.topology().row(Partition::of(&name)).owner.unwrap();
             let (tried, replication) = {

@@ -6,6 +6,7 @@ use larder_proto::resp::ArgRange;
 use larder_proto::time::Millis;
 
 use super::node::Shared;
+use crate::commands::cluster::Endpoint;
 use crate::commands::error::CommandError;
 use crate::commands::perform::Request;
 use crate::commands::session::Session;
@@ -75,6 +76,10 @@ fn logged_in(session: &Session, request: &Request<'_>) -> Result<(), CommandErro
 fn allowed_here(session: &Session, request: &Request<'_>) -> Result<(), CommandError> {
     if session.transaction.queue.is_some() && request.spec.flags.has(Flags::NO_MULTI) {
         return Err(CommandError::Plain("Command not allowed inside a transaction"));
+    }
+    if session.endpoint == Endpoint::Cluster && request.spec.flags.has(Flags::NO_CLUSTER) {
+        let name = request.spec.name.to_ascii_uppercase();
+        return Err(CommandError::Told(format!("{name} is not allowed in cluster mode")));
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use larder_proto::resp::{ArgRange, Out, RequestParser, Version};
 use larder_proto::slot::{PARTITIONS, Partition};
+use larder_proto::topology::NodeId;
 use smallvec::SmallVec;
 
 use super::messages::{Errand, Forward};
@@ -22,12 +23,12 @@ pub(super) struct Call {
     pub(super) manner: Manner,
     /// It changes data, so it has a number.
     pub(super) writes: bool,
-    /// Watches of the client hold for it.
-    pub(super) watched: bool,
+    /// For a transaction, or a watch: the node and the link to it where its keys are watched. Elsewhere they are not.
+    pub(super) watched: Option<(NodeId, u64)>,
 }
 
 /// How the client of a request wants it carried out.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Manner {
     pub(super) client: u64,
     pub(super) database: Database,
@@ -93,7 +94,14 @@ impl Call {
     }
 
     /// The message that carries it; `bits` is what [`Call::bits`] says.
-    pub(super) fn forward<'f>(&'f self, write: Option<WriteId>, round: u64, bits: &'f [u8]) -> Forward<'f> {
+    /// It goes to this node on this link.
+    pub(super) fn forward<'f>(
+        &'f self,
+        write: Option<WriteId>,
+        round: u64,
+        bits: &'f [u8],
+        to: (NodeId, u64),
+    ) -> Forward<'f> {
         Forward {
             id: 0,
             client: self.manner.client,
@@ -103,7 +111,8 @@ impl Call {
             resp3: self.manner.version == Version::Resp3,
             no_touch: self.manner.no_touch,
             hasty: self.manner.hasty,
-            watched: self.watched,
+            watched: self.watched.is_some(),
+            lost: self.watched.is_some_and(|watched| watched != to),
             write,
             partitions: bits,
             frame: &self.frame,
@@ -138,6 +147,14 @@ pub(super) fn kept_frame(frame: &[u8], words: &[ArgRange]) -> Box<[u8]> {
     written_frame(words.len(), words.iter().map(|word| word.of(frame)))
 }
 
+/// Like [`kept_frame`], behind what `to` holds.
+pub(super) fn keep_frame(frame: &[u8], words: &[ArgRange], to: &mut Vec<u8>) {
+    if frame.first() == Some(&b'*') {
+        return to.extend_from_slice(frame);
+    }
+    to.extend_from_slice(&written_frame(words.len(), words.iter().map(|word| word.of(frame))));
+}
+
 /// An array of these words.
 pub(super) fn written_frame<'w>(count: usize, words: impl Iterator<Item = &'w [u8]>) -> Box<[u8]> {
     let mut written = Vec::new();
@@ -149,7 +166,9 @@ pub(super) fn written_frame<'w>(count: usize, words: impl Iterator<Item = &'w [u
 
 /// A command of a transaction on its way: the number of its database, the length of its words, its words.
 pub(super) fn add_queued(command: &QueuedCommand, database: Database, to: &mut Vec<u8>) {
-    let frame = kept_frame(&command.frame, &command.words);
+    // Its own copy ends with the last word, without what ends the line.
+    let words = command.words.iter().map(|word| word.of(&command.frame));
+    let frame = written_frame(command.words.len(), words);
     to.push(database.byte());
     to.extend_from_slice(&(frame.len() as u32).to_le_bytes());
     to.extend_from_slice(&frame);

@@ -1,6 +1,8 @@
 //! Nodes of one process that forward to each other over streams in memory. Who owns what, and what copies have acknowledged,
 //! is said by the test; all nodes share one store, as if copies were perfect.
 
+pub(super) mod client;
+mod endpoint;
 pub(super) mod harness;
 
 use std::collections::BTreeSet;
@@ -128,6 +130,33 @@ fn a_request_follows_its_partition_to_the_next_owner() {
 }
 
 #[test]
+fn requests_stay_in_their_order_while_their_owner_comes_and_goes() {
+    harness::run(|cluster| async move {
+        let key = key_of(&cluster, 2);
+        let mut client = cluster.client(1).await;
+        let mut counted = 0;
+        for round in 0..12 {
+            let mut expected = String::new();
+            for _ in 0..PIPELINED {
+                counted += 1;
+                expected += &format!(":{counted}|");
+            }
+            client.send(&format!("incr {key}\r\n").repeat(PIPELINED)).await;
+            for step in 0..120 {
+                // The owner refuses for some turns, and others do not know.
+                let owner = if (step / 3 + round) % 2 == 0 { None } else { Some(2) };
+                cluster.give_as_seen_by(2, &key, owner);
+                for _ in 0..(step + round) % 4 {
+                    tokio::task::yield_now().await;
+                }
+            }
+            cluster.give_as_seen_by(2, &key, Some(2));
+            client.read_all(&expected).await;
+        }
+    });
+}
+
+#[test]
 fn a_node_that_knows_less_than_the_owner_asks_until_it_knows() {
     harness::run(|cluster| async move {
         let mut client = cluster.client(1).await;
@@ -201,6 +230,67 @@ fn a_large_write_whose_owner_is_lost_has_an_unknown_outcome() {
 }
 
 #[test]
+fn a_large_read_whose_owner_is_lost_is_carried_out_by_the_next() {
+    harness::run(|cluster| async move {
+        let mut client = cluster.client(1).await;
+        let key = key_of(&cluster, 1);
+        client.expect(&format!("set {{{key}}} 1"), "+OK|").await;
+        cluster.hold_acknowledgements(true);
+        client.expect_none(&format!("set {{{key}}} 2")).await;
+        let keys = format!("$102|{{{key}}}{}|", "x".repeat(100 - key.len())).replace('|', "\r\n");
+        let read = format!("*301\r\n$4\r\nMGET\r\n{}", keys.repeat(300));
+        client.send(&read).await;
+        client.expect_silence().await;
+        cluster.give(&key, Some(2));
+        client.expect_silence().await;
+        cluster.hold_acknowledgements(false);
+        client.read_all(&format!("+OK|*300|{}", "$-1|".repeat(300))).await;
+    });
+}
+
+#[test]
+fn clients_that_take_no_replies_are_asked_for_no_more_than_fit() {
+    harness::run(|cluster| async move {
+        let key = key_of(&cluster, 2);
+        let mut clients = Vec::new();
+        for _ in 0..6 {
+            let mut client = cluster.client(1).await;
+            client.expect(&format!("setrange {key} 499999 x"), ":500000|").await;
+            client.send(&format!("get {key}\r\n").repeat(60)).await;
+            clients.push(client);
+        }
+        // 180 MB of replies.
+        let (mut most, mut calm) = (0, 0);
+        while calm < 100 {
+            tokio::time::sleep(Duration::from_millis(4)).await;
+            let buffers = cluster.buffers();
+            calm = if buffers > most { 0 } else { calm + 1 };
+            most = most.max(buffers);
+        }
+        assert!(most < 60 << 20, "{most} bytes of buffers");
+        for client in &mut clients {
+            assert_eq!(client.skip(60 * 500_011).await, 60 * 500_011);
+            client.expect("ping", "+PONG|").await;
+        }
+    });
+}
+
+#[test]
+fn a_client_that_sends_no_more_reads_its_replies() {
+    harness::run(|cluster| async move {
+        let (own, away) = (key_of(&cluster, 1), key_of(&cluster, 2));
+        cluster.hold_acknowledgements(true);
+        let mut client = cluster.client(1).await;
+        client.send(&format!("set {own} 1\r\nincr {away}\r\nping\r\n")).await;
+        client.send_no_more();
+        client.expect_silence().await;
+        client.expect_after(|| cluster.hold_acknowledgements(false), "+OK|:1|+PONG|").await;
+        assert_eq!(client.read(1).await, "", "and then the end");
+        cluster.until(|| cluster.clients(1) == 0).await;
+    });
+}
+
+#[test]
 fn a_divided_request_is_divided_again_when_keys_move() {
     harness::run(|cluster| async move {
         let mut client = cluster.client(1).await;
@@ -220,6 +310,25 @@ fn a_divided_request_is_divided_again_when_keys_move() {
         }
         let values: String = keys.iter().map(|key| format!("${}|{key}|", key.len())).collect();
         client.read_all(&format!("*40|{values}")).await;
+    });
+}
+
+#[test]
+fn what_was_done_in_part_is_not_told_to_have_changed_nothing() {
+    harness::run(|cluster| async move {
+        cluster.set_patience(Duration::from_millis(60));
+        let mut client = cluster.client(1).await;
+        let (second, third) = (key_of(&cluster, 2), key_of(&cluster, 3));
+        client.expect(&format!("mset {second} 1 {third} 1"), "+OK|").await;
+        cluster.give_as_seen_by(3, &third, None);
+        let reply = client.answer(&format!("mset {second} 2 {third} 2")).await;
+        assert!(reply.starts_with("-ERR outcome unknown"), "{reply}");
+        cluster.give(&third, Some(3));
+        client.expect(&format!("mget {second} {third}"), "*2|$1|2|$1|1|").await;
+        // A read has changed nothing, whoever failed.
+        cluster.give_as_seen_by(3, &third, None);
+        let reply = client.answer(&format!("mget {second} {third}")).await;
+        assert!(reply.starts_with("-CLUSTERDOWN"), "{reply}");
     });
 }
 
@@ -265,6 +374,12 @@ fn a_transaction_is_carried_out_by_the_node_that_has_its_keys() {
         client.expect("multi", "+OK|").await;
         client.expect("discard", "+OK|").await;
         client.expect("exec", "-ERR EXEC without MULTI|").await;
+        // As programs write them, not people.
+        let length = away.len();
+        let array =
+            format!("*1\r\n$5\r\nMULTI\r\n*2\r\n$4\r\nINCR\r\n${length}\r\n{away}\r\n*1\r\n$4\r\nEXEC\r\n");
+        client.send(&array).await;
+        client.read_all("+OK|+QUEUED|*1|:7|").await;
     });
 }
 
@@ -304,6 +419,16 @@ fn a_watch_on_another_node_discards_what_it_should() {
         client.read_all("+OK|+QUEUED|*-1|").await;
         client.send(&transaction).await;
         client.read_all("+OK|+QUEUED|*1|:10|").await;
+        // So has an EXEC that is refused.
+        let (third, second) = (key_of(&cluster, 3), key_of(&cluster, 2));
+        let transaction = format!("multi\r\nincr {third}\r\nexec\r\n");
+        client.expect(&format!("watch {third}"), "+OK|").await;
+        client.send(&format!("multi\r\nget {third}\r\nget {second}\r\nexec\r\n")).await;
+        assert!(client.read_lines(4).await.contains("-EXECABORT"));
+        other.expect(&format!("set {third} 1"), "+OK|").await;
+        client.expect(&format!("watch {third}"), "+OK|").await;
+        client.send(&transaction).await;
+        client.read_all("+OK|+QUEUED|*1|:2|").await;
     });
 }
 
@@ -409,6 +534,28 @@ fn a_command_on_all_keys_asks_again_where_partitions_have_gone() {
 }
 
 #[test]
+fn a_flush_reaches_each_partition_once_while_they_move() {
+    harness::run(|cluster| async move {
+        let (mut client, mut other) = (cluster.client(1).await, cluster.client(3).await);
+        for number in 0..50 {
+            client.expect(&format!("set k{number} v"), "+OK|").await;
+        }
+        let (moved, stayed) = (key_of(&cluster, 2), key_of(&cluster, 3));
+        for node in 2..=3 {
+            cluster.give_as_seen_by(node, &moved, Some(3));
+        }
+        // The second node has refused its part, which holds a key that it gave away. The others are done.
+        client.send("flushall\r\n").await;
+        client.expect_silence().await;
+        other.expect(&format!("set {stayed} new"), "+OK|").await;
+        cluster.give_as_seen_by(1, &moved, Some(3));
+        client.read_all("+OK|").await;
+        client.expect(&format!("get {stayed}"), "$3|new|").await;
+        client.expect("dbsize", ":1|").await;
+    });
+}
+
+#[test]
 fn a_node_whose_lease_is_over_tells_so_in_time() {
     harness::run(|cluster| async move {
         cluster.set_patience(Duration::from_millis(60));
@@ -445,3 +592,6 @@ fn a_client_that_leaves_takes_its_requests_along() {
         assert!(Partition::of(key.as_bytes()).index() < 1_024);
     });
 }
+
+/// More than the answers that a node takes in at a time.
+const PIPELINED: usize = 1_000;

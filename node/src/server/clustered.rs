@@ -12,9 +12,12 @@ use super::connection::Link;
 use super::hands::Spare;
 use super::numbers::Numbers;
 use super::peers::Peers;
+use super::post::Post;
 use super::region::Region;
+use super::runs::Runs;
 use super::worker::WorkerState;
 use crate::commands::ports::{Custody, Origin, WriteId};
+use crate::limits::POST_HELD_NS_MAX;
 
 /// The worker's share of the cluster.
 pub(super) struct Clustered {
@@ -23,11 +26,14 @@ pub(super) struct Clustered {
     pub(super) numbers: RefCell<Numbers>,
     pub(super) peers: Peers,
     pub(super) spare: RefCell<Spare>,
+    pub(super) runs: RefCell<Runs>,
     /// Connections whose replies wait, or that wait for a place.
     waiting: RefCell<Vec<Rc<Link>>>,
     /// Tasks of links from other nodes, which wait for tickets too.
     listeners: RefCell<BTreeMap<u64, Waker>>,
     last_listener: Cell<u64>,
+    /// When the first batch of this turn ended; 0 before.
+    turn_since_ns: Cell<u64>,
 }
 
 impl Clustered {
@@ -39,9 +45,31 @@ impl Clustered {
             numbers: RefCell::new(Numbers::new(Origin { node: 0, run })),
             peers: Peers::default(),
             spare: RefCell::default(),
+            runs: RefCell::default(),
             waiting: RefCell::default(),
             listeners: RefCell::default(),
             last_listener: Cell::new(0),
+            turn_since_ns: Cell::new(0),
+        }
+    }
+
+    /// A connection has run a batch. What the batches of a turn changed goes to the copies together, as their replies to
+    /// clients do; a long turn does not hold it all.
+    pub(super) fn note_batch(&self, ended_ns: u64, post: &Post) {
+        match self.turn_since_ns.get() {
+            0 => {
+                self.turn_since_ns.set(ended_ns);
+                post.call();
+            }
+            since if ended_ns.saturating_sub(since) >= POST_HELD_NS_MAX => self.end_turn(),
+            _ => {}
+        }
+    }
+
+    /// The turn is over.
+    pub(super) fn end_turn(&self) {
+        if self.turn_since_ns.take() > 0 {
+            self.custody.borrow_mut().end_turn();
         }
     }
 
@@ -59,7 +87,7 @@ impl Clustered {
     pub(super) fn number(&self) -> WriteId {
         let mut numbers = self.numbers.borrow_mut();
         numbers.name(self.region.own().map_or(0, |node| node.0));
-        numbers.next()
+        numbers.next(self.region.epoch())
     }
 
     /// A number under which a task listens.
@@ -96,7 +124,8 @@ impl WorkerState {
         let region = &*clustered.region;
         pending.sweep(region);
         let mut post = self.post.borrow_mut();
-        pending.drain(region, &mut clustered.numbers.borrow_mut(), post.desk());
+        let (numbers, runs) = (&mut clustered.numbers.borrow_mut(), &mut clustered.runs.borrow_mut());
+        pending.drain(region, (numbers, runs), post.desk());
         self.shared.store.memory().count_buffers(pending.growth());
         post.hand_in(link, self.shared.clock.monotonic_ns(), &self.statistics);
     }

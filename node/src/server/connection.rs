@@ -143,7 +143,13 @@ impl Connection {
                     self.send().await?;
                     self.pause_over(until).await?;
                 }
-                Step::Stall(why) => self.stall_over(why).await?,
+                Step::Stall(why) => {
+                    self.stall_over(why).await?;
+                    // What has left the replies that wait is not taken by the client yet.
+                    if self.is_full() {
+                        self.send().await?;
+                    }
+                }
             }
             if self.link.card.is_killed() {
                 return Err(aborted());
@@ -218,7 +224,7 @@ impl Connection {
         let mut scratch = worker.scratch.borrow_mut();
         let read = ready!(self.link.poll_read(cx, &mut scratch))?;
         if read == 0 {
-            return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+            return Poll::Ready(self.at_end());
         }
         worker.statistics.count_input(read);
         let (consumed, step) = self.run(&mut scratch[..read]);
@@ -236,7 +242,7 @@ impl Connection {
         }
         let read = ready!(self.link.poll_read_more(cx, &mut self.input))?;
         if read == 0 {
-            return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+            return Poll::Ready(self.at_end());
         }
         self.worker.statistics.count_input(read);
         // A large argument is not looked at before it is whole.
@@ -245,6 +251,15 @@ impl Connection {
             return Poll::Ready(Ok(Step::Read { wanted: self.wanted }));
         }
         Poll::Ready(Ok(self.run_input()))
+    }
+
+    /// The client sends nothing more. It may still read: what it asked for is answered first.
+    fn at_end(&self) -> io::Result<Step> {
+        if self.link.has_pending() || !self.link.outbox.borrow().is_empty() {
+            Ok(Step::Close)
+        } else {
+            Err(io::ErrorKind::UnexpectedEof.into())
+        }
     }
 
     /// Runs the kept bytes.
@@ -266,14 +281,15 @@ impl Connection {
         let worker = &self.worker;
         let mut post = worker.post.borrow_mut();
         let mut random = worker.random.borrow_mut();
-        let impatient = self.is_impatient();
-        let mut dispatch = Dispatch::new(worker, &self.link, &mut random, impatient);
+        let waited = self.stalled_since.map_or(Duration::ZERO, |since| since.elapsed());
+        let mut dispatch = Dispatch::new(worker, &self.link, &mut random, waited);
         let mut reader = self.reader.take().or_else(|| worker.reader.take()).unwrap_or_default();
         let done = reader.run(&mut dispatch, &mut self.session, input, post.desk());
         if dispatch.placed {
             self.stalled_since = None;
         }
         let ended_ns = dispatch.finish(&self.session);
+        worker.clustered.iter().for_each(|clustered| clustered.note_batch(ended_ns, &post));
         post.hand_in(&self.link, ended_ns, &worker.statistics);
         drop((post, random));
         if self.link.has_pending() {

@@ -43,8 +43,8 @@ impl Custody for CountingCustody<'_> {
         self.inner.as_mut().map_or(Entry::Go, |inner| inner.enter(partitions, access))
     }
 
-    fn end_turn(&mut self) {
-        self.inner.iter_mut().for_each(|inner| inner.end_turn());
+    fn left_ns(&self) -> Option<u64> {
+        self.inner.as_ref().and_then(|inner| inner.left_ns())
     }
 
     fn leave(&mut self, partitions: &[Partition], reply: &[u8]) -> Left {

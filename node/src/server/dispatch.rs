@@ -1,11 +1,13 @@
 //! One request after the other: admitted, then queued or carried out, timed, and answered or not as the client asked.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use fastrand::Rng;
 use larder_proto::error::ErrorCode;
 use larder_proto::resp::{ArgRange, Out};
 use larder_proto::time::Millis;
+use tokio::time::Instant;
 
 use super::admission::{Admitted, Refused, admit};
 use super::clients::Card;
@@ -18,6 +20,7 @@ use super::placing::no_place;
 use super::routing::{Conclusion, Way};
 use super::statistics::{WorkerStatistics, slow_entry};
 use super::worker::WorkerState;
+use crate::commands::cluster::Endpoint;
 use crate::commands::context::ValueLimits;
 use crate::commands::error::CommandError;
 use crate::commands::perform::{Ending, Performer, Request, end_watches};
@@ -45,12 +48,18 @@ pub(super) struct Dispatch<'d> {
     pub(super) write: Option<WriteId>,
     /// The region's version before the places of the request at hand were looked at.
     pub(super) version: u64,
-    /// The connection has waited for a place for as long as it may.
+    /// For how long the connection has waited for a place.
+    pub(super) waited: Duration,
+    /// It may wait no longer.
     pub(super) impatient: bool,
     /// A request has found a place.
     pub(super) placed: bool,
     /// Replies wait, so those that are ready go behind them.
     pub(super) queueing: bool,
+    /// The last of them are of this batch.
+    pub(super) holding: bool,
+    /// The moment of the batch, once a request was to be placed.
+    pub(super) moment: Option<Instant>,
     lookups: Lookups,
     pub(super) now: Millis,
     began_ns: u64,
@@ -90,7 +99,7 @@ impl<'d> Dispatch<'d> {
         worker: &'d Rc<WorkerState>,
         link: &'d Rc<Link>,
         random: &'d mut Rng,
-        impatient: bool,
+        waited: Duration,
     ) -> Self {
         let (shared, statistics) = (&*worker.shared, &*worker.statistics);
         let clustered = worker.clustered.as_ref();
@@ -106,9 +115,12 @@ impl<'d> Dispatch<'d> {
             custody: CountingCustody::new(clustered.map(|clustered| clustered.custody.borrow_mut())),
             write: None,
             version: 0,
-            impatient,
+            waited,
+            impatient: !waited.is_zero() && waited >= shared.tunables.retry_time(),
             placed: false,
             queueing: link.has_pending(),
+            holding: false,
+            moment: None,
             lookups: Lookups::default(),
             now,
             meter: Meter::new(&*shared.clock, statistics, now_ns, shared.tunables.slow_us_min()),
@@ -136,7 +148,11 @@ impl<'d> Dispatch<'d> {
                     return Next::Stall(stall);
                 }
             }
-            Ok(Admitted::Queued(request)) => self.queue(&request, session, out),
+            Ok(Admitted::Queued(request)) => {
+                if let Some(stall) = self.queue(&request, session, out) {
+                    return Next::Stall(stall);
+                }
+            }
             Ok(Admitted::Paused(until)) => return Next::Wait(until),
             Err(refused) => self.refuse(&refused, session, (frame, words), out),
         }
@@ -206,7 +222,6 @@ impl<'d> Dispatch<'d> {
 
     /// Ends the batch: what was counted on the way is handed in. Tells when the last request ended.
     pub(super) fn finish(mut self, session: &Session) -> u64 {
-        self.custody.end_turn();
         if let Some(timed) = self.meter.end_run() {
             self.note_run(&timed, session);
         }
@@ -269,7 +284,7 @@ impl<'d> Dispatch<'d> {
         }
         self.last_command = Some(request.id);
         self.session_changed |= matches!(request.spec.run, Run::Session(_) | Run::Exec);
-        match self.meter.end(request, reply_bytes, outcome.is_err()) {
+        match self.meter.end(request, (reply_bytes, outcome.is_err()), self.custody.left_ns()) {
             None => {}
             Some(timed @ Timed { run: Some(_), .. }) => self.note_run(&timed, session),
             Some(Timed { took_ns, run: None }) => {
@@ -312,7 +327,19 @@ impl<'d> Dispatch<'d> {
         }
     }
 
-    fn queue(&mut self, request: &Request<'_>, session: &mut Session, out: &mut Out<'_>) {
+    /// Keeps a command for EXEC. `Some` if it has to be tried again, and why.
+    fn queue(&mut self, request: &Request<'_>, session: &mut Session, out: &mut Out<'_>) -> Option<Stall> {
+        if session.endpoint == Endpoint::Cluster {
+            match self.way_of_queued(request, session) {
+                Some(Way::Stall(stall)) => return Some(stall),
+                Some(Way::Failed(error)) => {
+                    let refused = Refused { error, command: Some(request.id) };
+                    self.refuse(&refused, session, words_of(request), out);
+                    return None;
+                }
+                _ => {}
+            }
+        }
         if let Some(queue) = &mut session.transaction.queue {
             let command = QueuedCommand::new(request);
             queue.bytes += command.bytes();
@@ -321,6 +348,7 @@ impl<'d> Dispatch<'d> {
         self.last_command = Some(request.id);
         self.session_changed = true;
         out.simple("QUEUED");
+        None
     }
 
     #[cold]
@@ -353,8 +381,16 @@ impl<'d> Dispatch<'d> {
 
     /// Ends the transaction of a refused EXEC: its client believes that it is over.
     fn abort(&mut self, error: &CommandError, session: &mut Session, out: &mut Out<'_>) {
-        end_watches(&self.shared.store, &std::mem::take(&mut session.transaction));
+        let transaction = std::mem::take(&mut session.transaction);
+        end_watches(&self.shared.store, &transaction);
+        self.end_watches_away(&transaction.watched_away);
         self.session_changed = true;
+        // Where to go is told as of any other command.
+        let is_redirect =
+            matches!(error.code(), ErrorCode::Moved | ErrorCode::CrossSlot | ErrorCode::ClusterDown);
+        if session.endpoint == Endpoint::Cluster && is_redirect {
+            return write_error(error, out);
+        }
         let why = match error.code() {
             ErrorCode::Err => error.to_string(),
             code => format!("{} {error}", code.word()),

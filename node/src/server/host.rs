@@ -8,6 +8,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use larder_proto::slot::Partition;
+use larder_proto::time::Millis;
+use smallvec::SmallVec;
 
 use super::calls::{Manner, bits_of, partitions_of_bits};
 use super::clustered::Clustered;
@@ -20,10 +22,11 @@ use crate::commands::perform::{Ending, end_watches};
 use crate::commands::ports::Ticket;
 use crate::commands::session::Session;
 use crate::limits::{
-    FORWARD_BYTES_MAX, FRAMES_PER_TURN, LINK_BUFFER_BYTES_KEPT, PEER_WAITING_BYTES_MAX, PEER_WAITING_MAX,
-    REFUSED_CLIENTS_MAX, WATCHING_CLIENTS_MAX,
+    FORWARD_BYTES_MAX, FRAMES_PER_TURN, LINK_BUFFER_BYTES_KEPT, LOOK_AHEAD_MIN, PEER_WAITING_BYTES_MAX,
+    PEER_WAITING_MAX, READ_AHEAD_MAX, REFUSED_CLIENTS_MAX, WATCHING_CLIENTS_MAX,
 };
-use crate::link::{FrameError, FrameReader, FrameWriter, Link, LinkError};
+use crate::link::{Frame, FrameError, FrameReader, FrameWriter, Link, LinkError};
+use crate::store::{Database, Hint};
 
 /// One link from another node.
 pub(super) struct Host {
@@ -42,6 +45,8 @@ pub(super) struct Host {
     /// Where requests are unpacked and replies written.
     frame: Vec<u8>,
     reply: Vec<u8>,
+    /// The moment of the requests at hand.
+    now: Millis,
     /// Bytes of memory that the store was told of.
     counted_bytes: usize,
 }
@@ -71,6 +76,31 @@ impl Held {
     }
 }
 
+/// The second word of a request, which is its key in most. What is not one is fetched for nothing, which does no harm.
+fn likely_key(frame: &[u8]) -> Option<&[u8]> {
+    let rest = &frame[line_end(frame)?..];
+    let (_, rest) = bulk(rest)?;
+    Some(bulk(rest)?.0)
+}
+
+/// A bulk string at the front, and what is behind it.
+fn bulk(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let start = line_end(bytes)?;
+    let digits = bytes.get(1..start - 2)?;
+    let length = digits.iter().fold(0_usize, |sum, digit| (sum * 10 + usize::from(digit & 15)) & 0xff_ffff);
+    let (word, rest) = bytes[start..].split_at_checked(length)?;
+    Some((word, rest.get(2..)?))
+}
+
+/// Where the line behind the first begins; a first line is short.
+fn line_end(bytes: &[u8]) -> Option<usize> {
+    let at = bytes.iter().take(LINE_BYTES_MAX).position(|&byte| byte == b'\n')?;
+    (at >= 2).then_some(at + 1)
+}
+
+/// Bytes of the head of an array or a bulk string that is looked through for a hint.
+const LINE_BYTES_MAX: usize = 16;
+
 /// Serves a link for requests until it ends or the node stops.
 pub(super) async fn serve(worker: Rc<WorkerState>, link: Link) {
     let Some(clustered) = worker.clustered.as_ref() else { return };
@@ -86,6 +116,7 @@ pub(super) async fn serve(worker: Rc<WorkerState>, link: Link) {
         missing: Vec::new(),
         frame: Vec::new(),
         reply: Vec::new(),
+        now: worker.shared.clock.now(),
         counted_bytes: 0,
     };
     let error = poll_fn(|cx| {
@@ -109,16 +140,16 @@ impl Host {
         self.settle(clustered);
         let mut turns = FRAMES_PER_TURN;
         while turns > 0 && self.has_room() {
-            match reader.poll_frame(cx) {
-                Poll::Ready(Ok(frame)) => {
-                    if let Err(error) = self.take_in(clustered, frame.kind, frame.payload) {
+            match reader.poll_some_frames(turns.min(READ_AHEAD_MAX), cx) {
+                Poll::Ready(Ok(frames)) => {
+                    if let Err(error) = self.take_some(clustered, &frames) {
                         return Poll::Ready(error);
                     }
+                    turns -= frames.len();
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(error),
                 Poll::Pending => break,
             }
-            turns -= 1;
         }
         if turns < FRAMES_PER_TURN {
             clustered.custody.borrow_mut().end_turn();
@@ -163,7 +194,7 @@ impl Host {
     /// Answers what the copies have by now, and what was lost.
     fn settle(&mut self, clustered: &Clustered) {
         let mut waiting = std::mem::take(&mut self.waiting);
-        waiting.retain(|held| match clustered.region.settled(&held.ticket) {
+        waiting.retain(|held| match clustered.region.settled(&held.ticket.0) {
             Settled::No => true,
             Settled::Yes => {
                 self.answer(held.id, Verdict::Done, (&held.missing, &held.reply));
@@ -178,12 +209,36 @@ impl Host {
         self.waiting = waiting;
     }
 
-    fn take_in(&mut self, clustered: &Clustered, kind: u8, message: &[u8]) -> Result<(), LinkError> {
-        match kind {
-            FORWARD => {
-                let forward = Forward::decode(message).ok_or(FrameError::Message("request"))?;
-                self.carry_out(clustered, &forward)?;
+    /// Takes in what has come. The items of several requests are fetched from memory at the same time.
+    fn take_some(&mut self, clustered: &Clustered, frames: &[Frame<'_>]) -> Result<(), LinkError> {
+        self.now = self.worker.shared.clock.now();
+        let store = &*self.worker.shared.store;
+        let mut forwards: SmallVec<[Option<Forward<'_>>; 32]> = SmallVec::new();
+        let mut hints: SmallVec<[Hint; 32]> = SmallVec::new();
+        for frame in frames {
+            let forward = match frame.kind {
+                FORWARD => Some(Forward::decode(frame.payload).ok_or(FrameError::Message("request"))?),
+                _ => None,
+            };
+            if let Some(forward) = forward.filter(|_| frames.len() >= LOOK_AHEAD_MIN)
+                && let Some(database) = Database::new(forward.database.into())
+            {
+                hints.extend(likely_key(forward.frame).map(|key| store.hint(database, key)));
             }
+            forwards.push(forward);
+        }
+        hints.iter().for_each(|hint| store.hint_item(hint));
+        for (frame, forward) in frames.iter().zip(&forwards) {
+            match forward {
+                Some(forward) => self.carry_out(clustered, forward)?,
+                None => self.take_in(frame.kind, frame.payload)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn take_in(&mut self, kind: u8, message: &[u8]) -> Result<(), LinkError> {
+        match kind {
             FAREWELL => {
                 let client = decode_farewell(message).ok_or(FrameError::Message("farewell"))?;
                 self.refused.remove(&client);
@@ -217,7 +272,7 @@ impl Host {
                 self.waiting.push_back(held);
             }
             Ending::Elsewhere | Ending::Wait => self.refuse(who, Verdict::Refused),
-            Ending::Over => self.refuse(who, Verdict::Lost),
+            Ending::Over(_) => self.refuse(who, Verdict::Lost),
         }
         self.reply = reply;
         Ok(())
@@ -237,7 +292,7 @@ impl Host {
             random: &mut worker.random.borrow_mut(),
             custody: &mut **clustered.custody.borrow_mut(),
             spare: &mut clustered.spare.borrow_mut(),
-            now: worker.shared.clock.now(),
+            now: self.now,
         };
         self.frame.clear();
         self.frame.extend_from_slice(forward.frame);
@@ -254,9 +309,17 @@ impl Host {
                 let mut lost = None;
                 let watching = forward.watched.then(|| {
                     let known = self.watching.get_mut(&forward.client);
+                    // A session without watches is not the one in which the keys were watched.
+                    let known = known.filter(|session| !forward.lost && session.transaction.is_watching());
                     known.unwrap_or_else(|| lost.insert(broken_session(hands.now)))
                 });
-                hands.carry_out_exec(forward.frame, (manner, forward.write), watching, reply)
+                let ending = hands.carry_out_exec(forward.frame, (manner, forward.write), watching, reply);
+                // Nothing is watched any more, unless it is to be tried again.
+                let is_over = !matches!(ending, Ending::Elsewhere | Ending::Wait);
+                if is_over && let Some(session) = self.watching.remove(&forward.client) {
+                    end_watches(&worker.shared.store, &session.transaction);
+                }
+                ending
             }
             Errand::Watch => {
                 if self.watching.len() >= WATCHING_CLIENTS_MAX {

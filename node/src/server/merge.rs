@@ -2,6 +2,8 @@
 
 use larder_proto::resp::{Out, Version};
 
+use crate::commands::error::CommandError;
+
 /// How the replies of the parts become one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Merge {
@@ -14,6 +16,8 @@ pub(super) enum Merge {
     Sum,
     /// All of them say the same.
     All,
+    /// Replies of their own, one behind the other.
+    Each,
     /// Arrays that follow one another.
     Chain,
     /// Steps of a scan, each where the one before ended.
@@ -36,9 +40,19 @@ pub(super) enum Merge {
 }
 
 impl Merge {
-    /// Writes the reply. Of each part: its reply, and which of the keys it has. If one of them is an error, that is it.
-    pub(super) fn write(&self, parts: &[(&[u8], &[u32])], to: &mut Vec<u8>) {
-        if let Some((error, _)) = parts.iter().find(|(reply, _)| reply.first() == Some(&b'-')) {
+    /// Writes the reply. Of each part: its reply, and which of the keys it has. If one of them is an error, that is it; of a
+    /// change only if no part of it was made, since errors promise as much.
+    pub(super) fn write(&self, parts: &[(&[u8], &[u32])], changes: bool, to: &mut Vec<u8>) {
+        if matches!(self, Self::Each) {
+            return parts.iter().for_each(|(reply, _)| to.extend_from_slice(reply));
+        }
+        let is_error = |reply: &[u8]| reply.first() == Some(&b'-');
+        let is_unknown = |reply: &[u8]| !is_error(reply) || reply.starts_with(UNKNOWN);
+        if let Some((error, _)) = parts.iter().find(|(reply, _)| is_error(reply)) {
+            if changes && parts.iter().any(|(reply, _)| is_unknown(reply)) {
+                let error = CommandError::OutcomeUnknown;
+                return Out::new(to, Version::Resp2).error(error.code().word(), &error.to_string());
+            }
             return to.extend_from_slice(error);
         }
         let written = match self {
@@ -48,7 +62,7 @@ impl Merge {
                 Out::new(to, Version::Resp2).integer(sum);
                 Some(())
             }
-            Self::All => parts.first().map(|(reply, _)| to.extend_from_slice(reply)),
+            Self::All | Self::Each => parts.first().map(|(reply, _)| to.extend_from_slice(reply)),
             Self::Chain => write_chain(parts, to),
             Self::Scan => write_scan(parts, to),
             Self::Pick { chance, version } => write_pick(*chance, *version, parts, to),
@@ -238,6 +252,9 @@ fn line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&bytes[..end], &bytes[end + 2..]))
 }
 
+/// How the error begins that promises nothing.
+const UNKNOWN: &[u8] = b"-ERR outcome unknown";
+
 /// How the section of INFO on keys begins.
 const KEYSPACE: &str = "# Keyspace\r\n";
 
@@ -248,7 +265,7 @@ mod tests {
     fn merged(merge: Merge, parts: &[(&str, &[u32])]) -> String {
         let parts: Vec<(&[u8], &[u32])> = parts.iter().map(|(reply, at)| (reply.as_bytes(), *at)).collect();
         let mut reply = Vec::new();
-        merge.write(&parts, &mut reply);
+        merge.write(&parts, false, &mut reply);
         String::from_utf8(reply).unwrap().replace("\r\n", "|")
     }
 
@@ -266,6 +283,22 @@ mod tests {
         assert_eq!(merged(Merge::Sum, &[(":2\r\n", &[]), (":3\r\n", &[])]), ":5|");
         assert_eq!(merged(Merge::Sum, &[(":2\r\n", &[]), ("-OOM no\r\n", &[])]), "-OOM no|");
         assert_eq!(merged(Merge::All, &[("+OK\r\n", &[]), ("+OK\r\n", &[])]), "+OK|");
+    }
+
+    #[test]
+    fn a_change_that_was_made_in_part_has_an_unknown_outcome() {
+        let told = |parts: &[&str], changes| {
+            let parts: Vec<(&[u8], &[u32])> = parts.iter().map(|reply| (reply.as_bytes(), &[][..])).collect();
+            let mut reply = Vec::new();
+            Merge::All.write(&parts, changes, &mut reply);
+            String::from_utf8(reply).unwrap()
+        };
+        let (down, ok) = ("-CLUSTERDOWN nothing was changed\r\n", "+OK\r\n");
+        assert_eq!(told(&[down, ok], false), down);
+        assert_eq!(told(&[down, down], true), down);
+        let unknown = told(&[down, ok], true);
+        assert!(unknown.starts_with("-ERR outcome unknown: "), "{unknown}");
+        assert_eq!(told(&[down, &unknown], true), unknown, "one part may have been made");
     }
 
     #[test]

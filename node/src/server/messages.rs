@@ -1,7 +1,9 @@
 //! The messages between the worker that has a client and the node that serves its keys: protobuf, written and read by hand,
 //! so that the bytes of a request are not copied on the way. Numbers of fields never change; unknown ones are passed over.
 
-use crate::commands::ports::{Origin, WriteId};
+use larder_proto::topology::Epoch;
+
+use crate::commands::ports::{Change, WriteId};
 
 /// Kinds of frames on a link for requests.
 pub(super) const FORWARD: u8 = 1;
@@ -44,6 +46,8 @@ pub(super) struct Forward<'f> {
     pub(super) hasty: bool,
     /// For a transaction: watches of this client hold for it.
     pub(super) watched: bool,
+    /// The client watched them on another node, or on another link.
+    pub(super) lost: bool,
     pub(super) write: Option<WriteId>,
     /// For commands on the whole cluster: a bit for each partition.
     pub(super) partitions: &'f [u8],
@@ -87,13 +91,21 @@ impl<'f> Forward<'f> {
             number(to, 10, write.answered_below);
         }
         bytes(to, 11, self.partitions);
+        if let Some(before) = self.write.and_then(|write| write.before) {
+            number(to, 12, before.term);
+            number(to, 13, before.sequence);
+        }
+        if let Some(write) = &self.write {
+            number(to, 14, write.since.0);
+        }
         bytes(to, 15, self.frame);
     }
 
     /// `None` if it is none.
     pub(super) fn decode(message: &'f [u8]) -> Option<Self> {
         let mut forward = Self::default();
-        let mut write = WriteId { origin: Origin { node: 0, run: 0 }, number: 0, answered_below: 0 };
+        let mut write = WriteId::default();
+        let mut before = Change { term: 0, sequence: 0 };
         let mut fields = Fields(message);
         while let Some((tag, value)) = fields.next()? {
             match (tag, value) {
@@ -108,11 +120,15 @@ impl<'f> Forward<'f> {
                 (9, Field::Number(number)) => write.number = number,
                 (10, Field::Number(below)) => write.answered_below = below,
                 (11, Field::Bytes(partitions)) => forward.partitions = partitions,
+                (12, Field::Number(term)) => before.term = term,
+                (13, Field::Number(sequence)) => before.sequence = sequence,
+                (14, Field::Number(since)) => write.since = Epoch(since),
                 (15, Field::Bytes(frame)) => forward.frame = frame,
                 _ => {}
             }
         }
-        // Numbers of writes begin at 1.
+        // Numbers of writes begin at 1, as those of effects.
+        write.before = (before.sequence > 0).then_some(before);
         forward.write = (write.number > 0).then_some(write);
         Some(forward)
     }
@@ -122,6 +138,7 @@ impl<'f> Forward<'f> {
             | (self.no_touch as u64) << 1
             | (self.hasty as u64) << 2
             | (self.watched as u64) << 3
+            | (self.lost as u64) << 4
     }
 
     const fn set_flags(&mut self, flags: u64) {
@@ -129,6 +146,7 @@ impl<'f> Forward<'f> {
         self.no_touch = flags & 2 != 0;
         self.hasty = flags & 4 != 0;
         self.watched = flags & 8 != 0;
+        self.lost = flags & 16 != 0;
     }
 }
 
@@ -284,6 +302,7 @@ mod tests {
     use prost::Message;
 
     use super::*;
+    use crate::commands::ports::Origin;
 
     /// The same message as another program would have it.
     #[derive(Clone, PartialEq, Message)]
@@ -310,6 +329,12 @@ mod tests {
         answered_below: u64,
         #[prost(bytes = "vec", tag = "11")]
         partitions: Vec<u8>,
+        #[prost(uint64, tag = "12")]
+        before_term: u64,
+        #[prost(uint64, tag = "13")]
+        before_sequence: u64,
+        #[prost(uint64, tag = "14")]
+        since: u64,
         #[prost(bytes = "vec", tag = "15")]
         frame: Vec<u8>,
         #[prost(string, tag = "16")]
@@ -328,7 +353,14 @@ mod tests {
             no_touch: false,
             hasty: true,
             watched: true,
-            write: Some(WriteId { origin, number: 9, answered_below: 4 }),
+            lost: true,
+            write: Some(WriteId {
+                origin,
+                number: 9,
+                answered_below: 4,
+                since: Epoch(6),
+                before: Some(Change { term: 11, sequence: 700 }),
+            }),
             partitions: b"\x01\x80",
             frame: b"*1\r\n$4\r\nPING\r\n",
         }
@@ -344,12 +376,15 @@ mod tests {
             round: 2,
             errand: 1,
             database: 15,
-            flags: 0b1101,
+            flags: 0b1_1101,
             origin_node: 300,
             origin_run: u64::MAX,
             number: 9,
             answered_below: 4,
+            since: 6,
             partitions: b"\x01\x80".to_vec(),
+            before_term: 11,
+            before_sequence: 700,
             frame: b"*1\r\n$4\r\nPING\r\n".to_vec(),
             later: String::new(),
         };

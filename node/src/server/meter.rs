@@ -54,9 +54,14 @@ impl<'m> Meter<'m> {
         self.end_run()
     }
 
-    /// After a request.
+    /// After a request, which ended at this moment if that was looked at.
     #[inline]
-    pub(super) fn end(&mut self, request: &Request<'_>, reply_bytes: usize, failed: bool) -> Option<Timed> {
+    pub(super) fn end(
+        &mut self,
+        request: &Request<'_>,
+        (reply_bytes, failed): (usize, bool),
+        ended_ns: Option<u64>,
+    ) -> Option<Timed> {
         if self.is_short(request) && reply_bytes <= SHORT_BYTES_MAX && !failed {
             self.run.command = request.id;
             self.run.calls += 1;
@@ -65,7 +70,11 @@ impl<'m> Meter<'m> {
         // The time of reads that were short until now is that of this one: it was much longer.
         self.statistics.count_calls(request.id, u64::from(self.run.calls), 0);
         self.run.calls = 0;
-        let took_ns = self.look();
+        // A time before the last look is that of another request.
+        let took_ns = match ended_ns.filter(|ended_ns| *ended_ns > self.ended_ns) {
+            Some(ended_ns) => ended_ns - std::mem::replace(&mut self.ended_ns, ended_ns),
+            None => self.look(),
+        };
         self.statistics.count_call(request.id, took_ns, failed);
         Some(Timed { took_ns, run: None })
     }

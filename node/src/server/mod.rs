@@ -20,6 +20,7 @@ mod messages;
 mod meter;
 mod node;
 mod numbers;
+mod part;
 mod password;
 mod pause;
 mod peers;
@@ -30,6 +31,7 @@ mod region;
 #[cfg(test)]
 mod replicated_tests;
 mod routing;
+mod runs;
 mod split;
 mod stalls;
 mod statistics;

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use larder_proto::topology::Epoch;
+
 use crate::commands::ports::{Origin, WriteId};
 
 /// Gives numbers, and knows which are not answered yet.
@@ -25,10 +27,10 @@ impl Numbers {
     }
 
     /// The number of the next write.
-    pub(super) fn next(&mut self) -> WriteId {
+    pub(super) fn next(&mut self, since: Epoch) -> WriteId {
         let number = self.first + self.open.len() as u64;
         self.open.push_back(true);
-        WriteId { origin: self.origin, number, answered_below: self.first }
+        WriteId { origin: self.origin, number, answered_below: self.first, since, before: None }
     }
 
     /// The same write, sent once more: what is answered by now.
@@ -56,7 +58,7 @@ mod tests {
     #[test]
     fn what_is_answered_is_told_without_gaps() {
         let mut numbers = Numbers::new(Origin { node: 1, run: 2 });
-        let ids: Vec<WriteId> = (0..4).map(|_| numbers.next()).collect();
+        let ids: Vec<WriteId> = (0..4).map(|_| numbers.next(Epoch(1))).collect();
         assert_eq!(ids.iter().map(|id| id.number).collect::<Vec<_>>(), [1, 2, 3, 4]);
         numbers.answered(&ids[1]);
         assert_eq!(numbers.again(ids[3]).answered_below, 1);
@@ -65,6 +67,6 @@ mod tests {
         numbers.answered(&ids[0]);
         numbers.answered(&ids[2]);
         numbers.answered(&ids[3]);
-        assert_eq!((numbers.next().number, numbers.first), (5, 5));
+        assert_eq!((numbers.next(Epoch(1)).number, numbers.first), (5, 5));
     }
 }

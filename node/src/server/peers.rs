@@ -67,10 +67,26 @@ pub(super) struct Flight {
 impl Peers {
     /// Whether a request to this node can be sent now. If there is no link, it is opened.
     pub(super) fn is_ready(&self, worker: &Rc<WorkerState>, node: NodeId) -> bool {
+        self.has_link(worker, node, |state, writer| {
+            state.flights.len() < FORWARDS_MAX && writer.queued_bytes() < FORWARD_BYTES_MAX
+        })
+    }
+
+    /// Whether this node is reached at all. If there is no link, it is opened.
+    pub(super) fn is_up(&self, worker: &Rc<WorkerState>, node: NodeId) -> bool {
+        self.has_link(worker, node, |_, _| true)
+    }
+
+    fn has_link(
+        &self,
+        worker: &Rc<WorkerState>,
+        node: NodeId,
+        will_do: impl FnOnce(&PeerState, &FrameWriter) -> bool,
+    ) -> bool {
         let peer = Rc::clone(self.0.borrow_mut().entry(node).or_insert_with(|| Rc::new(Peer::new(node))));
         let mut state = peer.state.borrow_mut();
         if let Some(writer) = &state.writer {
-            return state.flights.len() < FORWARDS_MAX && writer.queued_bytes() < FORWARD_BYTES_MAX;
+            return will_do(&state, writer);
         }
         let early = state.not_before.is_some_and(|moment| Instant::now() < moment);
         if !state.attended && !early {

@@ -9,9 +9,7 @@
 //! ```
 
 use std::collections::VecDeque;
-use std::rc::Rc;
 
-use larder_proto::resp::Out;
 use larder_proto::slot::Partition;
 use larder_proto::topology::NodeId;
 use smallvec::SmallVec;
@@ -21,13 +19,12 @@ use super::calls::{Call, partitions_of_bits};
 use super::merge::{Merge, scan_step};
 use super::messages::Verdict;
 use super::numbers::Numbers;
+use super::part::{Changed, Part, State};
 use super::region::{Place, Region, Settled};
-use crate::commands::error::CommandError;
-use crate::commands::ports::{Ticket, WriteId};
+use super::runs::{Held, Run, Runs};
 use crate::limits::{MOVED_TIME_MAX, PENDING_BYTES_MAX, PENDING_SLOTS_MAX, SCAN_STEPS_MAX};
 
 /// The replies that wait, in order.
-#[derive(Default)]
 pub(super) struct Pending {
     slots: VecDeque<Slot>,
     /// The number of the slot at the front.
@@ -36,10 +33,14 @@ pub(super) struct Pending {
     bytes: usize,
     /// How many parts are to be tried again.
     again: usize,
+    /// How many are on their way to other nodes.
+    sent: usize,
+    /// Bytes that a reply from there has, as far as those before tell.
+    usual_bytes: usize,
     /// Parts may be on their way to a node that no longer serves them.
     moved: bool,
-    /// How often parts were tried again.
-    pub(super) round: u64,
+    /// The round in which parts are sent: see [`Pending::round_of`].
+    round: u64,
     /// The version of the region under which all parts were placed.
     pub(super) version: u64,
     /// The connection runs nothing until something changes here.
@@ -59,6 +60,8 @@ struct Slot {
 
 enum What {
     Ready(Vec<u8>),
+    /// Carried out here, in one batch.
+    Run(Run),
     One(Part),
     Many(Box<Many>),
 }
@@ -69,52 +72,6 @@ struct Many {
     parts: Vec<Part>,
 }
 
-/// One request to one node, or a part of one.
-pub(super) struct Part {
-    /// What to send again, if it was kept.
-    pub(super) call: Option<Rc<Call>>,
-    pub(super) id: Option<WriteId>,
-    pub(super) state: State,
-    pub(super) reply: Reply,
-    /// Which of the keys of the whole request it has, for the order of values.
-    pub(super) places: Vec<u32>,
-    /// When it was first refused.
-    pub(super) since: Option<Instant>,
-    /// It may have been carried out once: a later refusal does not change that.
-    pub(super) uncertain: bool,
-}
-
-/// What losing some parts changes.
-#[derive(Clone, Copy, Default)]
-struct Change {
-    again: usize,
-    /// Bytes of these parts before and after.
-    before: usize,
-    after: usize,
-}
-
-/// Most replies are short.
-pub(super) type Reply = SmallVec<[u8; 24]>;
-
-/// Where a part stands.
-pub(super) enum State {
-    /// Carried out here; the reply waits for this.
-    Ticket(Ticket),
-    /// On its way to a node, under this number.
-    Sent {
-        node: NodeId,
-        flight: u64,
-        /// Since when somebody else serves it: an answer may be on its way still.
-        moved: Option<Instant>,
-    },
-    /// To be placed again.
-    Again {
-        /// The version under which it was tried last, and when.
-        tried: Option<(u64, Instant)>,
-    },
-    Done,
-}
-
 /// Where a part is: the number of its slot, and its place there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Address {
@@ -122,14 +79,35 @@ pub(super) struct Address {
     pub(super) part: usize,
 }
 
+impl Default for Pending {
+    fn default() -> Self {
+        Self {
+            slots: VecDeque::new(),
+            first: 0,
+            bytes: 0,
+            again: 0,
+            sent: 0,
+            // Of a client that is not known yet some requests are sent ahead, no more.
+            usual_bytes: PENDING_BYTES_MAX / FIRST_SENT,
+            moved: false,
+            round: 0,
+            version: 0,
+            stalled: false,
+            listed: false,
+            counted: 0,
+        }
+    }
+}
+
 impl Pending {
     pub(super) fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }
 
-    /// Whether so much waits that no more requests are run.
-    pub(super) fn is_full(&self) -> bool {
-        self.slots.len() >= PENDING_SLOTS_MAX || self.bytes >= PENDING_BYTES_MAX
+    /// Whether so much waits that no more requests are run: so many bytes, those of replies that are on their way included.
+    /// How many these will be nobody knows: about as many as those before them.
+    pub(super) fn is_full(&self, bytes_max: usize) -> bool {
+        self.slots.len() >= PENDING_SLOTS_MAX || self.bytes + self.sent * self.usual_bytes >= bytes_max
     }
 
     /// Whether parts have to be placed again before anything else may run.
@@ -139,11 +117,12 @@ impl Pending {
 
     /// Gives up what is on its way to a node that no longer serves it and has not answered for long enough. Whether
     /// answers are waited for still: nothing is placed before, so that requests stay in their order.
-    pub(super) fn awaits_moved(&mut self, now: Instant) -> bool {
+    pub(super) fn awaits_moved(&mut self) -> bool {
         if !self.moved {
             return false;
         }
-        let (mut change, mut waits) = (Change::default(), false);
+        let now = Instant::now();
+        let (mut change, mut waits) = (Changed::default(), false);
         for part in self.slots.iter_mut().flat_map(Slot::parts_mut) {
             let State::Sent { moved: Some(since), .. } = part.state else { continue };
             if now.duration_since(since) < MOVED_TIME_MAX {
@@ -172,6 +151,28 @@ impl Pending {
         self.slots.push_back(Slot { silent, what: What::One(part) });
     }
 
+    /// A reply that waits for copies; `joins` says that it is of the same batch as the last. Not for clients that want none.
+    pub(super) fn push_held(&mut self, held: &Held<'_>, joins: bool, runs: &mut Runs) {
+        if !joins || !matches!(self.slots.back(), Some(Slot { what: What::Run(run), .. }) if run.takes(held))
+        {
+            self.slots.push_back(Slot { silent: false, what: What::Run(runs.take()) });
+        }
+        if let Some(Slot { what: What::Run(run), .. }) = self.slots.back_mut() {
+            let before = run.bytes();
+            run.push(held);
+            self.bytes += run.bytes() - before;
+        }
+    }
+
+    /// Makes parts of a run of which one is lost.
+    fn take_apart(&mut self, at: usize) {
+        let Some(slot) = self.slots.get_mut(at) else { return };
+        let What::Run(run) = &slot.what else { return };
+        let (before, parts) = (run.bytes(), run.parts());
+        slot.what = What::Many(Box::new(Many { merge: Merge::Each, parts }));
+        self.bytes = self.bytes + slot.bytes() - before;
+    }
+
     pub(super) fn push_many(&mut self, merge: Merge, parts: Vec<Part>, silent: bool) {
         self.bytes += parts.iter().map(Part::bytes).sum::<usize>();
         self.again += parts.iter().filter(|part| part.is_again()).count();
@@ -187,19 +188,23 @@ impl Pending {
     ) {
         let is_meant =
             |state: &State| matches!(state, State::Sent { node, flight, .. } if (*node, *flight) == from);
-        let mut meant = false;
+        let (mut meant, mut told_bytes) = (false, None);
         self.change(address, |part| {
             meant = is_meant(&part.state);
             match verdict {
                 _ if !meant => {}
                 Verdict::Done => {
-                    part.reply = Reply::from_slice(reply);
+                    part.take_reply(reply);
                     part.state = State::Done;
+                    told_bytes = Some(reply.len());
                 }
                 Verdict::Refused => part.fail(false),
                 Verdict::Lost => part.fail(true),
             }
         });
+        if let Some(bytes) = told_bytes {
+            self.usual_bytes = bytes.max(self.usual_bytes - self.usual_bytes / 4);
+        }
         if meant && !missing.is_empty() {
             self.ask_for(address, partitions_of_bits(missing).collect());
         }
@@ -240,10 +245,15 @@ impl Pending {
             return;
         }
         self.version = version;
-        let mut change = Change::default();
+        for at in 0..self.slots.len() {
+            if matches!(&self.slots[at].what, What::Run(run) if run.is_lost(region)) {
+                self.take_apart(at);
+            }
+        }
+        let mut change = Changed::default();
         for part in self.slots.iter_mut().flat_map(Slot::parts_mut) {
             match &mut part.state {
-                State::Ticket(ticket) if region.settled(ticket) == Settled::Lost => part.lose(&mut change),
+                State::Ticket(ticket) if region.settled(&ticket.0) == Settled::Lost => part.lose(&mut change),
                 State::Sent { node, moved, .. } => {
                     let is_there = |partition: &Partition| region.place(*partition) == Place::At(*node);
                     let all_there =
@@ -257,10 +267,29 @@ impl Pending {
         self.apply(change);
     }
 
-    /// Writes the replies at the front that are done. Whether any was written.
-    pub(super) fn drain(&mut self, region: &dyn Region, numbers: &mut Numbers, to: &mut Vec<u8>) {
+    /// Writes the replies at the front that are done.
+    pub(super) fn drain(
+        &mut self,
+        region: &dyn Region,
+        (numbers, runs): (&mut Numbers, &mut Runs),
+        to: &mut Vec<u8>,
+    ) {
         while let Some(slot) = self.slots.front_mut() {
-            let mut change = Change::default();
+            if let What::Run(run) = &mut slot.what {
+                match run.poll(region) {
+                    Settled::No => break,
+                    Settled::Lost => self.take_apart(0),
+                    Settled::Yes => {
+                        let Some(Slot { what: What::Run(run), .. }) = self.slots.pop_front() else { break };
+                        self.first += 1;
+                        self.bytes -= run.bytes();
+                        to.extend_from_slice(run.replies());
+                        runs.give(run);
+                    }
+                }
+                continue;
+            }
+            let mut change = Changed::default();
             let waiting = slot.parts_mut().map(|part| part.poll(region, &mut change)).filter(|done| !done);
             let done = waiting.count() == 0;
             self.apply(change);
@@ -289,18 +318,42 @@ impl Pending {
         })
     }
 
+    /// The round that has parts which are not answered yet. A node that has refused something of a round refuses what else comes
+    /// of it, so that nothing overtakes what was refused. So nothing is sent again before all of its round is answered.
+    pub(super) fn awaited_round(&self) -> Option<u64> {
+        (self.sent > 0).then_some(self.round)
+    }
+
+    /// The round in which a part is sent: the next one, if it was sent in this.
+    pub(super) fn round_of(&mut self, address: Address) -> u64 {
+        let round = self.round;
+        let next = match self.part_mut(address) {
+            Some(part) => {
+                let next = round + u64::from(part.round == Some(round));
+                part.round = Some(next);
+                next
+            }
+            None => round,
+        };
+        self.round = next;
+        next
+    }
+
     /// Changes one part, and counts what that changes.
     pub(super) fn change(&mut self, address: Address, change: impl FnOnce(&mut Part)) {
         let Some(part) = self.part_mut(address) else { return };
-        let before = (part.bytes(), part.is_again());
+        let before = (part.bytes(), part.is_again(), part.is_sent());
         change(part);
-        let after = (part.bytes(), part.is_again());
+        let after = (part.bytes(), part.is_again(), part.is_sent());
         self.bytes = self.bytes + after.0 - before.0;
         self.again = self.again + usize::from(after.1) - usize::from(before.1);
+        self.sent = self.sent + usize::from(after.2) - usize::from(before.2);
     }
 
     /// Puts several parts in the place of one whose keys have come to lie on several nodes.
-    pub(super) fn divided(&mut self, address: Address, merge: Merge, parts: Vec<Part>) {
+    pub(super) fn divided(&mut self, address: Address, merge: Merge, mut parts: Vec<Part>) {
+        let round = self.part_mut(address).and_then(|part| part.round);
+        parts.iter_mut().for_each(|part| part.round = round);
         let Some(slot) = self.slot_mut(address.slot) else { return };
         let before = slot.bytes();
         let again_before = slot.parts().iter().filter(|part| part.is_again()).count();
@@ -311,7 +364,7 @@ impl Pending {
                 let parts = parts.into_iter().map(|part| part.within(&places));
                 many.parts.splice(address.part..=address.part, parts);
             }
-            What::Many(_) | What::Ready(_) => {}
+            What::Many(_) | What::Ready(_) | What::Run(_) => {}
         }
         let after = slot.bytes();
         let again_after = slot.parts().iter().filter(|part| part.is_again()).count();
@@ -347,8 +400,9 @@ impl Pending {
         self.again += 1;
     }
 
-    const fn apply(&mut self, change: Change) {
+    const fn apply(&mut self, change: Changed) {
         self.again += change.again;
+        self.sent -= change.sent;
         self.bytes = self.bytes + change.after - change.before;
     }
 
@@ -365,7 +419,7 @@ impl Pending {
 impl Slot {
     fn parts_mut(&mut self) -> std::slice::IterMut<'_, Part> {
         match &mut self.what {
-            What::Ready(_) => [].iter_mut(),
+            What::Ready(_) | What::Run(_) => [].iter_mut(),
             What::One(part) => std::slice::from_mut(part).iter_mut(),
             What::Many(many) => many.parts.iter_mut(),
         }
@@ -373,7 +427,7 @@ impl Slot {
 
     fn parts(&self) -> &[Part] {
         match &self.what {
-            What::Ready(_) => &[],
+            What::Ready(_) | What::Run(_) => &[],
             What::One(part) => std::slice::from_ref(part),
             What::Many(many) => &many.parts,
         }
@@ -382,6 +436,7 @@ impl Slot {
     fn bytes(&self) -> usize {
         match &self.what {
             What::Ready(reply) => reply.len(),
+            What::Run(run) => run.bytes(),
             What::One(_) | What::Many(_) => self.parts().iter().map(Part::bytes).sum(),
         }
     }
@@ -389,79 +444,17 @@ impl Slot {
     fn write(&self, to: &mut Vec<u8>) {
         match &self.what {
             What::Ready(reply) => to.extend_from_slice(reply),
+            What::Run(run) => to.extend_from_slice(run.replies()),
             What::One(part) => to.extend_from_slice(&part.reply),
             What::Many(many) => {
                 let replies: Vec<(&[u8], &[u32])> =
                     many.parts.iter().map(|part| (&*part.reply, &*part.places)).collect();
-                many.merge.write(&replies, to);
+                let changes = many.parts.iter().any(|part| part.id.is_some());
+                many.merge.write(&replies, changes, to);
             }
         }
     }
 }
 
-impl Part {
-    /// One that is to be placed.
-    pub(super) fn again(call: Call) -> Self {
-        Self::new(Some(Rc::new(call)), None, State::Again { tried: None })
-    }
-
-    pub(super) fn new(call: Option<Rc<Call>>, id: Option<WriteId>, state: State) -> Self {
-        Self { call, id, state, reply: Reply::new(), places: Vec::new(), since: None, uncertain: false }
-    }
-
-    /// Ends with an error.
-    pub(super) fn refuse(error: &CommandError) -> Reply {
-        let mut reply = Vec::new();
-        Out::new(&mut reply, Default::default()).error(error.code().word(), &error.to_string());
-        Reply::from_vec(reply)
-    }
-
-    fn bytes(&self) -> usize {
-        let call = self.call.as_ref().map_or(0, |call| call.bytes());
-        call + self.reply.len() + self.places.len() * size_of::<u32>() + size_of::<Self>()
-    }
-
-    pub(super) const fn is_again(&self) -> bool {
-        matches!(self.state, State::Again { .. })
-    }
-
-    /// Whether it is done; one whose ticket is lost is tried again.
-    fn poll(&mut self, region: &dyn Region, change: &mut Change) -> bool {
-        if let State::Ticket(ticket) = &self.state {
-            match region.settled(ticket) {
-                Settled::No => {}
-                Settled::Yes => self.state = State::Done,
-                Settled::Lost => self.lose(change),
-            }
-        }
-        matches!(self.state, State::Done)
-    }
-
-    fn lose(&mut self, change: &mut Change) {
-        change.before += self.bytes();
-        self.fail(true);
-        change.after += self.bytes();
-        change.again += usize::from(self.is_again());
-    }
-
-    /// It has to be placed again, or cannot be. A request that changes nothing may be carried out as often as you like.
-    pub(super) fn fail(&mut self, uncertain: bool) {
-        self.uncertain |= uncertain && self.id.is_some();
-        self.reply = Reply::new();
-        if self.call.is_some() {
-            self.state = State::Again { tried: None };
-        } else {
-            let error = if self.uncertain { CommandError::OutcomeUnknown } else { CommandError::TryAgain };
-            self.reply = Self::refuse(&error);
-            self.state = State::Done;
-        }
-    }
-
-    /// A part of a part: its places are places among those of the whole.
-    fn within(mut self, places: &[u32]) -> Self {
-        if !places.is_empty() {
-            self.places.iter_mut().for_each(|place| *place = places[*place as usize]);
-        }
-        self
-    }
-}
+/// Requests that are sent ahead before the first reply tells how large replies are.
+const FIRST_SENT: usize = 16;

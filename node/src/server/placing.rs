@@ -16,14 +16,15 @@ use super::connection::Link;
 use super::hands::Hands;
 use super::merge::Merge;
 use super::messages::Errand;
+use super::part::{Part, Reply, State};
 use super::peers::Flight;
-use super::pending::{Address, Part, Reply, State};
+use super::pending::Address;
 use super::region::{Place, Region};
 use super::split::{divide, divide_whole};
 use super::worker::WorkerState;
 use crate::commands::error::CommandError;
 use crate::commands::perform::{Ending, Request};
-use crate::commands::ports::WriteId;
+use crate::commands::ports::{Change, WriteId};
 use crate::commands::session::Session;
 use crate::limits::{RETRY_PAUSE, request_limits};
 use crate::store::Watch;
@@ -62,6 +63,8 @@ pub(super) struct Placing<'p> {
     pub(super) hands: Hands<'p>,
     /// How long a request may wait for a place.
     pub(super) patience: Duration,
+    /// The moment, once it was asked for: one for all requests of a batch.
+    pub(super) now: Option<Instant>,
 }
 
 /// A part that is to be placed, taken out of its slot.
@@ -69,6 +72,7 @@ struct Taken {
     address: Address,
     call: Rc<Call>,
     id: Option<WriteId>,
+    before: Option<Change>,
     uncertain: bool,
     since: Instant,
 }
@@ -76,44 +80,45 @@ struct Taken {
 impl Placing<'_> {
     /// Places all parts that are to be placed, in their order, until there is one that cannot be.
     pub(super) fn place_all(&mut self) {
-        let now = Instant::now();
-        if self.link.pending.borrow_mut().as_mut().is_some_and(|pending| pending.awaits_moved(now)) {
+        if self.link.pending.borrow_mut().as_mut().is_some_and(|pending| pending.awaits_moved()) {
             return;
         }
-        let mut begun = false;
-        while let Some(taken) = self.take(now) {
-            if !begun && let Some(pending) = self.link.pending.borrow_mut().as_mut() {
-                pending.round += 1;
-                begun = true;
-            }
-            if !self.place(&taken, now) {
+        while let Some(taken) = self.take() {
+            if !self.place(&taken) {
                 return;
             }
         }
     }
 
     /// The first part that is due.
-    fn take(&self, now: Instant) -> Option<Taken> {
+    fn take(&mut self) -> Option<Taken> {
+        let now = &mut self.now;
         let mut pending = self.link.pending.borrow_mut();
-        let (address, part) = pending.as_mut()?.first_again()?;
-        let State::Again { tried } = part.state else { return None };
-        let version = self.clustered.region.version();
-        if tried.is_some_and(|(then, at)| then == version && now < at + RETRY_PAUSE) {
+        let pending = pending.as_mut()?;
+        let unanswered = pending.awaited_round();
+        let (address, part) = pending.first_again()?;
+        if unanswered.is_some_and(|round| part.was_sent_in(round)) {
             return None;
         }
-        let since = *part.since.get_or_insert(now);
+        let State::Again { tried } = part.state else { return None };
+        let version = self.clustered.region.version();
+        if tried.is_some_and(|(then, at)| then == version && moment(now) < at + RETRY_PAUSE) {
+            return None;
+        }
+        let since = *part.since.get_or_insert_with(|| moment(now));
         Some(Taken {
             address,
             call: Rc::clone(part.call.as_ref()?),
             id: part.id,
+            before: part.before,
             uncertain: part.uncertain,
             since,
         })
     }
 
     /// Whether the part has a place now.
-    fn place(&mut self, taken: &Taken, now: Instant) -> bool {
-        if now.duration_since(taken.since) >= self.patience {
+    fn place(&mut self, taken: &Taken) -> bool {
+        if moment(&mut self.now).duration_since(taken.since) >= self.patience {
             let error = if taken.uncertain {
                 CommandError::OutcomeUnknown
             } else {
@@ -124,17 +129,17 @@ impl Placing<'_> {
         let region = &*self.clustered.region;
         let placed = match target_of(region, taken.call.partitions().iter().copied()) {
             Target::Waiting => false,
-            Target::Here => return self.run_here(taken, now),
+            Target::Here => return self.run_here(taken),
             Target::At(node) => self.send(taken, node),
             Target::Several => return self.divide(taken),
         };
         if !placed {
-            self.note_try(taken, false, now);
+            self.note_try(taken, false);
         }
         placed
     }
 
-    fn run_here(&mut self, taken: &Taken, now: Instant) -> bool {
+    fn run_here(&mut self, taken: &Taken) -> bool {
         let id = self.id_of(taken);
         let call = &taken.call;
         let (mut frame, mut reply, mut missing) = (call.frame.clone(), Vec::new(), Vec::new());
@@ -148,7 +153,7 @@ impl Placing<'_> {
                 carried_out.0
             }
             Errand::Exec => {
-                let mut broken = call.watched.then(|| broken_session(self.hands.now));
+                let mut broken = call.watched.map(|_| broken_session(self.hands.now));
                 self.hands.carry_out_exec(&frame, (&call.manner, id), broken.as_mut(), &mut reply)
             }
             // Its keys came here meanwhile. The watch is known to be of another node, and discards the transaction.
@@ -162,17 +167,17 @@ impl Placing<'_> {
             Ending::After(_) if taken.call.manner.hasty => State::Done,
             Ending::After(ticket) => State::Ticket(ticket),
             Ending::Elsewhere | Ending::Wait => {
-                self.note_try(taken, false, now);
+                self.note_try(taken, false);
                 return false;
             }
-            Ending::Over => {
-                self.note_try(taken, id.is_some(), now);
+            Ending::Over(_) => {
+                self.note_try(taken, id.is_some());
                 return false;
             }
         };
         self.change(taken, |part| {
             part.state = state;
-            part.reply = Reply::from_vec(reply);
+            part.take_reply(&reply);
         });
         if let Some(pending) = self.link.pending.borrow_mut().as_mut() {
             if !missing.is_empty() {
@@ -187,23 +192,45 @@ impl Placing<'_> {
         if !self.clustered.peers.is_ready(self.worker, node) {
             return false;
         }
-        let id = self.id_of(taken).map(|id| self.clustered.numbers.borrow().again(id));
-        let round = self.link.pending.borrow().as_ref().map_or(0, |pending| pending.round);
+        let to = (node, self.clustered.peers.link(node));
+        if let Some(watched) = taken.call.watched.filter(|watched| *watched != to) {
+            // What is watched there is of no use to anybody any more.
+            self.clustered.peers.unwatch(watched.0, taken.call.manner.client);
+            if taken.call.errand == Errand::Watch {
+                return self.watch_in_vain(taken);
+            }
+        }
+        let id = self.id_of(taken);
+        let mut pending = self.link.pending.borrow_mut();
+        let round = pending.as_mut().map_or(0, |pending| pending.round_of(taken.address));
+        drop(pending);
         let bits = taken.call.bits();
         let flight = Flight { link: Rc::clone(self.link), address: taken.address };
-        let sent = self.clustered.peers.send(node, &taken.call.forward(id, round, &bits), flight);
+        let sent = self.clustered.peers.send(node, &taken.call.forward(id, round, &bits, to), flight);
         if let Some(flight) = sent {
             self.change(taken, |part| part.state = State::Sent { node, flight, moved: None });
         }
         sent.is_some()
     }
 
+    /// The keys of a watch are another node's than it was asked for: that is known of it, and discards the transaction.
+    fn watch_in_vain(&self, taken: &Taken) -> bool {
+        self.change(taken, |part| {
+            part.reply = Reply::from_slice(b"+OK\r\n");
+            part.state = State::Done;
+        });
+        true
+    }
+
     /// The number of a write: the one that it has, or a new one.
     fn id_of(&self, taken: &Taken) -> Option<WriteId> {
-        if !taken.call.writes || taken.id.is_some() {
-            return taken.id;
+        if !taken.call.writes {
+            return None;
         }
-        let id = self.clustered.number();
+        if let Some(id) = taken.id {
+            return Some(self.clustered.numbers.borrow().again(id));
+        }
+        let id = WriteId { before: taken.before, ..self.clustered.number() };
         self.change(taken, |part| part.id = Some(id));
         Some(id)
     }
@@ -245,7 +272,8 @@ impl Placing<'_> {
         true
     }
 
-    fn note_try(&self, taken: &Taken, uncertain: bool, now: Instant) {
+    fn note_try(&mut self, taken: &Taken, uncertain: bool) {
+        let now = moment(&mut self.now);
         let tried = Some((self.clustered.region.version(), now));
         self.change(taken, |part| {
             part.uncertain |= uncertain;
@@ -258,6 +286,11 @@ impl Placing<'_> {
             pending.change(taken.address, change);
         }
     }
+}
+
+/// The moment, looked at once.
+fn moment(now: &mut Option<Instant>) -> Instant {
+    *now.get_or_insert_with(Instant::now)
 }
 
 /// A session whose watched keys are lost.

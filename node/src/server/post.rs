@@ -41,6 +41,11 @@ impl Post {
         }
     }
 
+    /// Has the carrier come when the turn is over.
+    pub(super) fn call(&self) {
+        self.carrier.iter().for_each(Waker::wake_by_ref);
+    }
+
     /// Where the next connection writes its replies: behind those of others.
     pub(super) const fn desk(&mut self) -> &mut Vec<u8> {
         &mut self.replies
@@ -62,7 +67,7 @@ impl Post {
         drop(outbox);
         if self.letters.is_empty() {
             self.since_ns = now_ns;
-            self.carrier.iter().for_each(Waker::wake_by_ref);
+            self.call();
         }
         self.letters.push(Letter { link: Rc::clone(link), end });
         let held_long = now_ns.saturating_sub(self.since_ns) >= POST_HELD_NS_MAX;

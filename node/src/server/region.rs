@@ -7,11 +7,11 @@ use std::task::Waker;
 
 use fastrand::Rng;
 use larder_proto::slot::Partition;
-use larder_proto::topology::NodeId;
+use larder_proto::topology::{Epoch, NodeId};
 use parking_lot::Mutex;
 
-use crate::commands::ports::{Custody, Ticket};
-use crate::limits::LINK_PORT_OFFSET;
+use crate::commands::ports::{Custody, Mark};
+use crate::limits::{LINK_PORT_OFFSET, MOVE_UNKNOWN_TIME};
 use crate::link::{Link, LinkError, Purpose, Secret, call};
 use crate::net::{Boxed, Network};
 use crate::replication::Replication;
@@ -23,10 +23,14 @@ pub trait Region: Send + Sync {
     fn own(&self) -> Option<NodeId>;
     /// Where a partition is served. One load.
     fn place(&self, partition: Partition) -> Place;
+    /// The epoch of the newest topology that this node has taken over, or is taking over.
+    fn epoch(&self) -> Epoch;
+    /// Whether a partition has another owner since so short a time that not every client and node need know.
+    fn moved_lately(&self, partition: Partition) -> bool;
     /// Grows when places change. Odd while they do: what is seen of them under an odd number may be old.
     fn version(&self) -> u64;
-    /// What became of a ticket.
-    fn settled(&self, ticket: &Ticket) -> Settled;
+    /// What became of the marks of a ticket.
+    fn settled(&self, marks: &[Mark]) -> Settled;
     /// Wakes this worker's task whenever a ticket may have been settled, or a place has changed. One for each worker.
     fn watch(&self, worker: usize, waker: &Waker);
     /// The custody of one worker.
@@ -56,12 +60,20 @@ impl Region for ReplicatedRegion {
         self.replication.place(partition)
     }
 
+    fn epoch(&self) -> Epoch {
+        self.replication.epoch()
+    }
+
+    fn moved_lately(&self, partition: Partition) -> bool {
+        self.replication.moved_within(partition, MOVE_UNKNOWN_TIME)
+    }
+
     fn version(&self) -> u64 {
         self.replication.version()
     }
 
-    fn settled(&self, ticket: &Ticket) -> Settled {
-        self.replication.settled(ticket)
+    fn settled(&self, marks: &[Mark]) -> Settled {
+        self.replication.settled(marks)
     }
 
     fn watch(&self, worker: usize, waker: &Waker) {

@@ -19,7 +19,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
 
-use super::cluster_tests::harness::{self, Client};
+use super::cluster_tests::client::Client;
+use super::cluster_tests::harness;
 use super::region::{Place, ReplicatedRegion};
 use super::{LocalWorker, Region, Worker};
 use crate::clock::{Clock, SystemClock};

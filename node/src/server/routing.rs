@@ -14,19 +14,24 @@ use super::dispatch::{Dispatch, Stall};
 use super::hands::Hands;
 use super::merge::{Merge, has_keyspace};
 use super::messages::Errand;
-use super::pending::{Part, Pending, State};
+use super::node::Shared;
+use super::part::{Part, State};
+use super::pending::Pending;
 use super::placing::{Placing, Target, no_place, target_of};
 use super::region::Place;
+use super::runs::Held;
 use super::split::{divide, divide_whole};
 use super::transactions::exec_partitions;
 use crate::commands::cluster::{Endpoint, moved, single_slot};
 use crate::commands::error::CommandError;
 use crate::commands::perform::{Ending, Request};
-use crate::commands::ports::{Custody, Node, WriteId};
+use crate::commands::ports::{Change, Custody, Node, Ticket, WriteId};
 use crate::commands::scan::ClusterCursor;
 use crate::commands::session::{QueuedCommand, Replies, Session};
-use crate::commands::spec::{Keys, Run, Whole};
-use crate::limits::KEPT_FRAME_BYTES_MAX;
+use crate::commands::spec::{Flags, Keys, Run, Whole};
+use crate::limits::{
+    KEPT_FRAME_BYTES_MAX, PENDING_BYTES_MAX, REPLY_BYTES_SOFT_MAX, UNREACHED_TIME_MAX, UNSENT_SHARE,
+};
 
 /// What becomes of an admitted request.
 pub(super) enum Way {
@@ -59,7 +64,9 @@ impl Dispatch<'_> {
             return self.ask_all(clustered, whole, request, session);
         }
         let target = match (request.spec.run, request.spec.keys) {
-            (Run::Session(_) | Run::Container(_), Keys::None) => return self.after_others(clustered),
+            (Run::Session(_) | Run::Container(_), Keys::None) => {
+                return self.way_of_own(clustered, request, session);
+            }
             (_, Keys::At(position)) => {
                 let key = request.words[position].of(request.frame);
                 target_of(region, std::iter::once(Partition::of(key)))
@@ -72,36 +79,70 @@ impl Dispatch<'_> {
             other => return other,
         }
         if session.endpoint == Endpoint::Cluster
-            && let Err(error) = self.belongs_here(target, request, session)
+            && let Some(way) = self.way_elsewhere(clustered, target, request, session)
         {
-            return Way::Failed(error);
+            return way;
         }
         let is_exec = matches!(request.spec.run, Run::Exec);
         match target {
             _ if is_exec && self.watches_are_lost(clustered, target, session) => Way::Discarded,
             Target::Here => self.stay(clustered, request, session),
-            Target::Waiting if self.impatient || region.own().is_none() => Way::Failed(no_place(region)),
+            Target::Waiting if self.impatient => Way::Failed(no_place(region)),
             Target::Waiting => Way::Stall(Stall::Place),
             Target::At(node) => self.send(clustered, node, request, session),
             Target::Several => self.send_parts(clustered, request, session),
         }
     }
 
-    /// Whether a client that knows the cluster is right here, or is sent elsewhere. While the owner is about to change it waits.
-    fn belongs_here(
-        &self,
+    /// What concerns the connection or the node is told here; who serves what, once this node can know.
+    fn way_of_own(&mut self, clustered: &Clustered, request: &Request<'_>, session: &Session) -> Way {
+        if request.spec.flags.has(Flags::OWNERS) && session.endpoint == Endpoint::Cluster && !self.impatient {
+            let view = self.shared.membership().view();
+            // Who owns nothing is not waited for: others know more.
+            if view.is_some_and(|view| !view.serving && view.owns_any()) {
+                return Way::Stall(Stall::Place);
+            }
+            self.placed = true;
+        }
+        self.after_others(clustered)
+    }
+
+    /// Where a client that knows the cluster is told to go, if it is wrong here. While the owner is about to change, or has
+    /// just changed, it is served as any other: it cannot know yet, and whom it would be sent to need not either.
+    fn way_elsewhere(
+        &mut self,
+        clustered: &Clustered,
         target: Target,
         request: &Request<'_>,
         session: &Session,
-    ) -> Result<(), CommandError> {
-        let queued = session.transaction.queue.iter().flat_map(|queue| &queue.commands);
-        let of_queue = matches!(request.spec.run, Run::Exec).then(|| queued.map(QueuedCommand::request));
-        let queued_slots = of_queue.into_iter().flatten().flat_map(|request| slots(&request));
-        let slot = single_slot(slots(request).into_iter().chain(queued_slots))?;
-        match (target, slot, self.shared.membership().view()) {
-            (Target::At(node), Some(slot), Some(view)) => Err(moved(&view.topology, slot, node)),
-            _ => Ok(()),
+    ) -> Option<Way> {
+        let slot = match slot_of(request, session) {
+            Ok(slot) => slot?,
+            Err(error) => return Some(Way::Failed(error)),
+        };
+        let Target::At(node) = target else { return None };
+        let transaction = &session.transaction;
+        // Whoever repeats a transaction elsewhere repeats it without its watches.
+        let is_watching = !transaction.watched.is_empty() || !transaction.watched_away.is_empty();
+        let is_held = is_watching && (matches!(request.spec.run, Run::Exec) || transaction.queue.is_some());
+        if is_held || clustered.region.moved_lately(slot.partition()) {
+            return None;
         }
+        let is_up = clustered.peers.is_up(self.worker, node);
+        if !is_up && self.waited < UNREACHED_TIME_MAX {
+            return Some(Way::Stall(Stall::Place));
+        }
+        self.placed |= is_up;
+        let view = self.shared.membership().view()?;
+        Some(Way::Failed(moved(&view.topology, slot, node)))
+    }
+
+    /// Why a command cannot be queued: a client that knows the cluster is told at once that it is wrong here.
+    #[cold]
+    pub(super) fn way_of_queued(&mut self, request: &Request<'_>, session: &Session) -> Option<Way> {
+        let clustered = self.clustered?;
+        let target = target_of(&*clustered.region, request.partitions().as_slice().iter().copied());
+        self.way_elsewhere(clustered, target, request, session)
     }
 
     /// Nothing runs before what has to be placed again, nor where too much waits. Asked after places were looked at: they
@@ -112,7 +153,7 @@ impl Dispatch<'_> {
         let version = clustered.region.version();
         if pending.has_again() || !version.is_multiple_of(2) || pending.version != version {
             Way::Stall(Stall::Again)
-        } else if pending.is_full() {
+        } else if pending.is_full(pending_bytes_max(self.shared)) {
             Way::Stall(Stall::Room)
         } else {
             Way::Here
@@ -124,8 +165,9 @@ impl Dispatch<'_> {
         if let Err(error) = memory(self.shared, session, request, self.now, self.random) {
             return Way::Failed(error);
         }
-        let writes = request.spec.writes() || matches!(request.spec.run, Run::Exec);
-        self.write = writes.then(|| clustered.number());
+        // What changes one partition needs no number: its effects have some.
+        let writes = request.spec.writes() && !matches!(request.spec.keys, Keys::At(_));
+        self.write = (writes || matches!(request.spec.run, Run::Exec)).then(|| clustered.number());
         self.custody.begin(self.write);
         Way::Here
     }
@@ -248,8 +290,9 @@ impl Dispatch<'_> {
         reply: &[u8],
     ) -> Option<Conclusion> {
         let write = self.write.take();
-        let is_placed = !matches!(ending, Ending::Elsewhere | Ending::Wait | Ending::Over);
+        let is_placed = !matches!(ending, Ending::Elsewhere | Ending::Wait | Ending::Over(_));
         self.placed |= is_placed && request.spec.keys != Keys::None;
+        let mut before = None;
         let state = match ending {
             Ending::After(ticket) if !session.hasty => State::Ticket(ticket),
             Ending::Free | Ending::After(_) => {
@@ -260,29 +303,56 @@ impl Dispatch<'_> {
                 write.iter().for_each(|id| clustered.numbers.borrow_mut().answered(id));
                 return Some(Conclusion::NotYet);
             }
-            Ending::Over => State::Again { tried: None },
+            Ending::Over(change) => {
+                before = change.filter(|_| write.is_none());
+                State::Again { tried: None }
+            }
         };
-        self.keep_reply(state, write, (request, session), reply);
+        self.keep_reply(state, (write, before), (request, session), reply);
         Some(Conclusion::Kept)
     }
 
     fn keep_reply(
         &mut self,
         state: State,
-        write: Option<WriteId>,
+        (write, before): (Option<WriteId>, Option<Change>),
         (request, session): (&Request<'_>, &Session),
         reply: &[u8],
     ) {
-        // A transaction is gone from the session by now.
-        let is_small = request.frame.len() <= KEPT_FRAME_BYTES_MAX && !matches!(request.spec.run, Run::Exec);
-        let call = is_small.then(|| Rc::new(call_of(request, session)));
+        let state = match state {
+            State::Ticket(ticket) if self.is_held_together(request, session, write) => {
+                return self.hold(ticket, (request, session), reply);
+            }
+            state => state,
+        };
+        // A transaction is gone from the session by now. A read fails for nothing: it is kept, however large it is.
+        let bytes_max = if request.spec.writes() { KEPT_FRAME_BYTES_MAX } else { PENDING_BYTES_MAX };
+        let is_kept = request.frame.len() <= bytes_max && !matches!(request.spec.run, Run::Exec);
+        let call = is_kept.then(|| Rc::new(call_of(request, session)));
         let mut part = Part::new(call, write, state);
+        part.before = before;
+        part.reply.extend_from_slice(reply);
         if part.is_again() {
-            part.fail(write.is_some());
-        } else {
-            part.reply.extend_from_slice(reply);
+            part.fail(true);
         }
         self.keep(|pending, silent| pending.push(part, silent), session);
+    }
+
+    /// Whether the reply may wait together with others of its batch.
+    fn is_held_together(&self, request: &Request<'_>, session: &Session, write: Option<WriteId>) -> bool {
+        write.is_none()
+            && matches!(request.spec.keys, Keys::At(_))
+            && session.replies == Replies::On
+            && request.frame.len() <= KEPT_FRAME_BYTES_MAX
+    }
+
+    fn hold(&mut self, ticket: Ticket, (request, session): (&Request<'_>, &Session), reply: &[u8]) {
+        let Some(clustered) = self.clustered else { return };
+        let (manner, writes) = (Manner::of(session), request.spec.writes());
+        let held = Held { manner, ticket, frame: request.frame, words: request.words, reply, writes };
+        let joins = std::mem::replace(&mut self.holding, true);
+        let runs = &mut clustered.runs.borrow_mut();
+        self.keep(|pending, _| pending.push_held(&held, joins, runs), session);
     }
 
     pub(super) fn keep(&mut self, push: impl FnOnce(&mut Pending, bool), session: &Session) {
@@ -309,7 +379,9 @@ impl Dispatch<'_> {
         };
         let patience = self.shared.tunables.retry_time();
         let (worker, link) = (self.worker, self.link);
-        Placing { worker, clustered, link, hands, patience }.place_all();
+        let mut placing = Placing { worker, clustered, link, hands, patience, now: self.moment };
+        placing.place_all();
+        self.moment = placing.now;
     }
 }
 
@@ -319,6 +391,13 @@ pub(super) enum Conclusion {
     Kept,
     /// It was not carried out after all.
     NotYet,
+}
+
+/// Bytes of requests and replies of a connection that may wait: fewer while memory is short.
+pub(super) fn pending_bytes_max(shared: &Shared) -> usize {
+    let memory = shared.store.memory();
+    let is_roomy = memory.buffers() < memory.limit() / UNSENT_SHARE;
+    if is_roomy { PENDING_BYTES_MAX } else { REPLY_BYTES_SOFT_MAX }
 }
 
 /// The words behind the command's name, in lower case.
@@ -349,8 +428,16 @@ fn call_of(request: &Request<'_>, session: &Session) -> Call {
         partitions: request.partitions().as_slice().into(),
         manner: Manner::of(session),
         writes: request.spec.writes(),
-        watched: false,
+        watched: None,
     }
+}
+
+/// The slot of a request's keys; of EXEC, that of all its commands.
+fn slot_of(request: &Request<'_>, session: &Session) -> Result<Option<Slot>, CommandError> {
+    let queued = session.transaction.queue.iter().flat_map(|queue| &queue.commands);
+    let of_queue = matches!(request.spec.run, Run::Exec).then(|| queued.map(QueuedCommand::request));
+    let queued_slots = of_queue.into_iter().flatten().flat_map(|request| slots(&request));
+    single_slot(slots(request).into_iter().chain(queued_slots))
 }
 
 fn slots(request: &Request<'_>) -> SmallVec<[Slot; 4]> {

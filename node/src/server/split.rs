@@ -7,7 +7,7 @@ use larder_proto::slot::Partition;
 use super::calls::{Call, Manner, written_frame};
 use super::merge::Merge;
 use super::messages::Errand;
-use super::pending::Part;
+use super::part::Part;
 use super::region::{Place, Region};
 use crate::commands::perform::Request;
 use crate::commands::spec::{Flags, Keys};
@@ -74,6 +74,6 @@ fn part_call(request: &Request<'_>, (first, step): (usize, usize), manner: Manne
         partitions: partitions.into(),
         manner,
         writes: request.spec.writes(),
-        watched: false,
+        watched: None,
     }
 }

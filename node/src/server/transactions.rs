@@ -9,7 +9,7 @@ use super::clustered::Clustered;
 use super::dispatch::Dispatch;
 use super::merge::Merge;
 use super::messages::Errand;
-use super::pending::Part;
+use super::part::Part;
 use super::placing::Target;
 use super::routing::Way;
 use crate::commands::context::SessionCx;
@@ -68,7 +68,7 @@ impl Dispatch<'_> {
             partitions: partitions.as_slice().into(),
             manner,
             writes: true,
-            watched: !transaction.watched_away.is_empty(),
+            watched: transaction.watched_away.first().map(|watched| (watched.node, watched.link)),
         });
         part.places = places;
         self.keep(|pending, silent| pending.push_many(merge, vec![part], silent), session);
@@ -105,7 +105,7 @@ impl Dispatch<'_> {
             partitions: request.partitions().as_slice().into(),
             manner: Manner::of(session),
             writes: false,
-            watched: false,
+            watched: Some((node, link)),
         });
         self.keep(|pending, silent| pending.push(part, silent), session);
         self.place(clustered);

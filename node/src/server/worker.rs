@@ -224,6 +224,7 @@ async fn work(state: Rc<WorkerState>, number: usize, receiver: mpsc::Receiver<De
 async fn carry(state: Rc<WorkerState>) {
     poll_fn(|cx| {
         state.post.borrow_mut().carry_with(cx.waker());
+        state.clustered.iter().for_each(Clustered::end_turn);
         state.deliver();
         Poll::Pending
     })

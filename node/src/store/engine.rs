@@ -186,8 +186,13 @@ impl Store {
     #[inline]
     pub fn hint(&self, database: Database, key: &[u8]) -> Hint {
         let hint = self.find_out(database, key);
-        self.homes[self.shard_of(hint.partition)].prefetch(Tag::of_hash(hint.hash));
+        self.fetch(&hint);
         hint
+    }
+
+    #[inline]
+    pub(super) fn fetch(&self, hint: &Hint) {
+        self.homes[self.shard_of(hint.partition)].prefetch(Tag::of_hash(hint.hash));
     }
 
     /// Goes on to look for a key, once its line of the table is there: the item is fetched meanwhile.

@@ -1,10 +1,10 @@
 //! One partition, held: what the parts that copy it between nodes do with it. When to do what is left to them.
 //!
-//! A partition travels as effects that replace: [`PartitionGuard::copy_out`] tells it piece by piece, in the order of its
-//! keys' tags, while requests go on between the pieces. Whoever applies every effect of the partition from before the
+//! A partition travels as effects that replace: [`PartitionGuard::copy_out`] tells it piece by piece, each tag of its keys in
+//! one piece, while requests go on between the pieces. Whoever applies every effect of the partition from before the
 //! first piece on, each piece in its place among them, holds the same at the end. For: what was changed before its piece
 //! comes is in the piece, whatever the copy made of the effect; what is changed afterwards is changed in the copy too,
-//! since it has the key. Changes of whole databases do not touch the order of tags.
+//! since it has the key. Changes of whole databases do not touch the order of the pieces.
 
 use std::ops::Range;
 
@@ -14,12 +14,13 @@ use larder_proto::slot::Partition;
 use larder_proto::time::Millis;
 use smallvec::SmallVec;
 
+use super::course::Course;
 use super::databases::{Database, DatabaseSize};
-use super::engine::{Access, PartitionSet, Store};
+use super::engine::{Access, Hint, PartitionSet, Store};
 use super::held::Held;
 use super::keyspace::Keyspace;
 use super::shard::Shard;
-use super::table::{Entry, Tag};
+use super::table::{ENTRY_BYTES, Entry, Tag};
 use super::told::tell_item;
 use super::view::{Item, ValueRef};
 use super::writer::Writer;
@@ -77,7 +78,10 @@ impl From<DecodeError> for ApplyError {
 #[derive(Debug)]
 pub struct Prepared<'b> {
     partition: Partition,
-    effects: SmallVec<[(Database, Effect<'b>); 2]>,
+    /// With what is known of the key of each.
+    effects: SmallVec<[(Database, Effect<'b>, Option<Hint>); 1]>,
+    /// Bytes that they add.
+    added: usize,
 }
 
 impl Prepared<'_> {
@@ -85,6 +89,11 @@ impl Prepared<'_> {
     #[must_use]
     pub fn count(&self) -> usize {
         self.effects.len()
+    }
+
+    /// Finds out nothing anew, but has the items fetched that the effects change.
+    pub fn hint_items(&self, store: &Store) {
+        self.effects.iter().filter_map(|(_, _, hint)| *hint).for_each(|hint| store.hint_item(&hint));
     }
 }
 
@@ -108,20 +117,62 @@ impl Store {
         bytes: &'b [u8],
         (now, random): (Millis, &mut Rng),
     ) -> Result<Prepared<'b>, ApplyError> {
-        let (mut effects, mut added) = (SmallVec::new(), 0_usize);
+        let mut prepared = Prepared { partition, effects: SmallVec::new(), added: 0 };
+        self.read_effects(bytes, &mut prepared, |database, effect| Some(self.gap(database, effect)))?;
+        self.make_room_for(&prepared, (now, random))?;
+        Ok(prepared)
+    }
+
+    /// Reads effects of a partition ahead of others that are applied before, and has the lines of the table fetched that
+    /// they need. No room is made yet: see [`Store::make_room_for`]. `None` if they have to be prepared at their turn.
+    #[must_use]
+    pub fn prepare_ahead<'b>(&self, partition: Partition, bytes: &'b [u8]) -> Option<Prepared<'b>> {
+        let mut prepared = Prepared { partition, effects: SmallVec::new(), added: 0 };
+        let gap = |_: Database, effect: &Effect<'_>| match effect {
+            // How much it adds depends on what is applied before.
+            Effect::Patch { offset, .. } if *offset > GAP_BYTES_MIN => None,
+            _ => Some(0),
+        };
+        self.read_effects(bytes, &mut prepared, gap).ok()?;
+        for (_, _, hint) in &prepared.effects {
+            hint.iter().for_each(|hint| self.fetch(hint));
+        }
+        Some(prepared)
+    }
+
+    /// Makes room for what effects add. The caller holds no partition.
+    ///
+    /// # Errors
+    /// They do not fit.
+    pub fn make_room_for(
+        &self,
+        prepared: &Prepared<'_>,
+        (now, random): (Millis, &mut Rng),
+    ) -> Result<(), ApplyError> {
+        match prepared.added {
+            0 => Ok(()),
+            added => self.make_room(added, now, random).map_err(|_| ApplyError::OutOfMemory),
+        }
+    }
+
+    fn read_effects<'b>(
+        &self,
+        bytes: &'b [u8],
+        prepared: &mut Prepared<'b>,
+        gap: impl Fn(Database, &Effect<'_>) -> Option<usize>,
+    ) -> Result<(), ApplyError> {
         for effect in effect::decode_all(bytes) {
             let (database, effect) = effect?;
             let database = Database::new(database.into()).ok_or(DecodeError::Malformed)?;
-            if effect.key().is_some_and(|key| Partition::of(key) != partition) {
+            let hint = effect.key().map(|key| self.find_out(database, key));
+            if hint.is_some_and(|hint| hint.partition != prepared.partition) {
                 return Err(DecodeError::Malformed.into());
             }
-            added = effect.bytes_added().saturating_add(self.gap(database, &effect)).saturating_add(added);
-            effects.push((database, effect));
+            let gap = gap(database, &effect).ok_or(DecodeError::Malformed)?;
+            prepared.added = effect.bytes_added().saturating_add(gap).saturating_add(prepared.added);
+            prepared.effects.push((database, effect, hint));
         }
-        if added > 0 {
-            self.make_room(added, now, random).map_err(|_| ApplyError::OutOfMemory)?;
-        }
-        Ok(Prepared { partition, effects })
+        Ok(())
     }
 
     /// Zeros that a patch far behind the end of a string adds in front of its own bytes.
@@ -226,20 +277,19 @@ impl PartitionGuard<'_> {
     /// from 0 on, begins with an effect that removes everything.
     pub fn copy_out(&self, from: u64, bytes_max: usize, out: &mut Vec<u8>) -> CopyOut {
         let Some(shard) = self.shard() else { return CopyOut { next: None, keys: 0 } };
-        let mut tag = Tag::new(u32::try_from(from).unwrap_or(u32::MAX));
+        let course = || Course::new(shard.table.bytes() / ENTRY_BYTES, COPY_RANGE);
+        let mut course = Course::of_cursor(from).unwrap_or_else(course);
         let mut piece = Piece { end: out.len() + bytes_max, keys: 0, out };
         if from == 0 {
             let order = shard.part(self.partition).order();
             effect::encode(0, &Effect::Clear { order }, piece.out);
         }
         for _ in 0..COPY_RANGES_MAX {
-            if tag >= Tag::END || piece.is_full() {
-                break;
-            }
-            let next = shard.table.next_range(tag, COPY_RANGE);
-            tag = self.copy_range(shard, tag..next, &mut piece);
+            let Some(tags) = course.rest().filter(|_| !piece.is_full()) else { break };
+            let end = shard.table.next_range(tags.start, COPY_RANGE).min(tags.end);
+            course.reach(self.copy_range(shard, tags.start..end, &mut piece));
         }
-        CopyOut { next: (tag < Tag::END).then_some(tag.number().into()), keys: piece.keys }
+        CopyOut { next: course.cursor(), keys: piece.keys }
     }
 
     /// Tells the keys of a range of tags in their order, until the piece is full; where to go on.
@@ -303,10 +353,10 @@ impl PartitionGuard<'_> {
         }
         let keyspace = &mut self.keyspace;
         let now = std::mem::replace(&mut keyspace.now, Millis(0));
-        for (database, effect) in &prepared.effects {
+        for (database, effect, hint) in &prepared.effects {
             keyspace.select(*database);
-            if let Some(key) = effect.key() {
-                keyspace.know(key, keyspace.store.find_out(*database, key));
+            if let (Some(key), Some(hint)) = (effect.key(), *hint) {
+                keyspace.know(key, hint);
             }
             Writer::new(keyspace, &mut Untold).apply(effect);
         }
@@ -352,4 +402,4 @@ const GAP_BYTES_MIN: u64 = 4 << 10;
 const COPY_RANGE: usize = 128;
 
 /// Ranges of entries looked at under one lock.
-const COPY_RANGES_MAX: usize = 8;
+const COPY_RANGES_MAX: usize = 4;

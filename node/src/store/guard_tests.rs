@@ -218,3 +218,25 @@ fn the_keys_of_a_slot_are_found() {
     }
     assert_eq!(among, rig.store.size_among(&one, Database::default()).keys - 1, "but for the one that ended");
 }
+
+#[test]
+fn pieces_of_a_partition_come_from_everywhere_so_that_no_table_fills_from_one_end() {
+    let mut rig = Rig::new(64 << 20, "segment-merge");
+    for number in 0..20_000 {
+        rig.put(&format!("{{t}}{number}"), 10).unwrap();
+    }
+    let (mut from, mut below, mut seen) = (0, 0, 0);
+    while seen < 10_000 {
+        let mut bytes = Vec::new();
+        let guard = rig.store.lock_partition(partition(), Access::Read, rig.now);
+        from = guard.copy_out(from, 4 << 10, &mut bytes).next.unwrap();
+        for effect in larder_proto::effect::decode_all(&bytes) {
+            let (_, effect) = effect.unwrap();
+            let Some(key) = effect.key() else { continue };
+            // The topmost bit of the hash is that of the tag.
+            below += usize::from(rig.store.find_out(Database::default(), key).hash >> 63 == 0);
+            seen += 1;
+        }
+    }
+    assert!((4_000..6_000).contains(&below), "{below} of {seen} keys are in the lower half of the table");
+}

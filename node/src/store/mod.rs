@@ -6,6 +6,7 @@ mod arena;
 mod blocks;
 mod cleaning;
 mod common;
+mod course;
 mod databases;
 mod engine;
 mod eviction;

@@ -62,7 +62,7 @@ impl Deed {
     pub fn end(&self, reply: &Node, recorder: &mut Recorder) -> Result<(), String> {
         if let Some(text) = error_of(reply) {
             recorder.error(&text);
-            if HAD_NO_EFFECT.iter().any(|word| text.starts_with(word)) {
+            if had_no_effect(&text) {
                 self.begun.iter().for_each(|begun| recorder.cancel(*begun));
             }
             return Ok(());
@@ -188,6 +188,12 @@ pub fn error_of(reply: &Node) -> Option<String> {
     }
 }
 
+/// Whether this error promises that nothing was done.
+#[must_use]
+pub fn had_no_effect(text: &str) -> bool {
+    ["CLUSTERDOWN", "TRYAGAIN", "EXECABORT", "LOADING"].iter().any(|word| text.starts_with(word))
+}
+
 fn answer(call: &MixedCall, reply: &Node) -> Option<MixedAnswer> {
     Some(match call {
         MixedCall::Register(RegisterCall::Read | RegisterCall::Swap(_)) => {
@@ -227,6 +233,3 @@ fn amount(reply: &Node) -> Option<i64> {
 fn is_nil(reply: &Node) -> bool {
     matches!(reply, Node::Line(b'$' | b'*', rest) if rest == b"-1")
 }
-
-/// Errors that promise that nothing was done.
-const HAD_NO_EFFECT: &[&str] = &["CLUSTERDOWN", "TRYAGAIN", "EXECABORT", "LOADING"];

@@ -4,5 +4,5 @@
 mod deeds;
 mod recorder;
 
-pub use deeds::{Deed, Words, a, b, error_of, words};
+pub use deeds::{Deed, Words, a, b, error_of, had_no_effect, words};
 pub use recorder::{Begun, Kind, Object, Recorder};

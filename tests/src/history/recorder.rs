@@ -103,6 +103,7 @@ impl Recorder {
     pub fn begin(&mut self, object: usize, call: MixedCall) -> Begun {
         let called = self.moment();
         let history = &mut self.histories[object];
+        tracing::debug!(key = self.objects[object].key, called, ?call, "asked");
         history.push(Operation { called, call: VolatileCall::Asked(call), outcome: Outcome::Unknown });
         Begun { object, at: history.len() - 1 }
     }
@@ -111,11 +112,13 @@ impl Recorder {
     pub fn end(&mut self, begun: Begun, answer: MixedAnswer) {
         let at = self.moment();
         self.answered += 1;
+        tracing::debug!(key = self.objects[begun.object].key, at, ?answer, "answered");
         self.histories[begun.object][begun.at].outcome = Outcome::Answered { at, answer };
     }
 
     /// It certainly had no effect, and told nothing.
     pub fn cancel(&mut self, begun: Begun) {
+        tracing::debug!(key = self.objects[begun.object].key, at = begun.at, "had no effect");
         self.void[begun.object].insert(begun.at);
     }
 

@@ -50,6 +50,38 @@ impl Machine {
         ip_in(&self.switch, &format!("link set p{} master br0", self.number))
     }
 
+    /// Takes its own link down, which it sees.
+    ///
+    /// # Errors
+    /// `ip` refuses.
+    pub fn unplug(&self) -> Result<(), String> {
+        self.space.ip("link set eth0 down")
+    }
+
+    /// Ends [`Machine::unplug`].
+    ///
+    /// # Errors
+    /// `ip` refuses.
+    pub fn plug_in(&self) -> Result<(), String> {
+        self.space.ip("link set eth0 up")
+    }
+
+    /// Lets it send only so many bits a second. What would wait for longer than 300 ms is lost.
+    ///
+    /// # Errors
+    /// `tc` refuses.
+    pub fn slow_down(&self, bits: u32) -> Result<(), String> {
+        self.space.tc(&format!("qdisc add dev eth0 root tbf rate {bits}bit burst 16kb latency 300ms"))
+    }
+
+    /// Ends [`Machine::slow_down`].
+    ///
+    /// # Errors
+    /// `tc` refuses.
+    pub fn speed_up(&self) -> Result<(), String> {
+        self.space.tc("qdisc del dev eth0 root")
+    }
+
     /// Lets nothing arrive any more that this machine sends to another.
     ///
     /// # Errors

@@ -82,6 +82,10 @@ impl Space {
     pub(super) fn ip(&self, words: &str) -> Result<(), String> {
         ip_in(&self.path(), words)
     }
+
+    pub(super) fn tc(&self, words: &str) -> Result<(), String> {
+        run_in(&self.path(), &format!("tc {words}"))
+    }
 }
 
 impl Drop for Space {
@@ -94,11 +98,16 @@ impl Drop for Space {
 
 /// Runs `ip` in a namespace.
 pub(super) fn ip_in(path: &str, words: &str) -> Result<(), String> {
+    run_in(path, &format!("ip {words}"))
+}
+
+/// Runs a program in a namespace.
+fn run_in(path: &str, words: &str) -> Result<(), String> {
     let mut command = Command::new("nsenter");
-    command.arg(format!("--net={path}")).arg("ip").args(words.split(' '));
+    command.arg(format!("--net={path}")).args(words.split(' '));
     let output = command.output().map_err(|error| format!("nsenter cannot be run: {error}"))?;
     let said = String::from_utf8_lossy(&output.stderr);
-    output.status.success().then_some(()).ok_or_else(|| format!("ip {words}: {}", said.trim()))
+    output.status.success().then_some(()).ok_or_else(|| format!("{words}: {}", said.trim()))
 }
 
 pub(super) fn address(number: u8) -> Ipv4Addr {

@@ -116,6 +116,13 @@ impl Cluster {
         self.hosts[node].is_up.get()
     }
 
+    /// Whether the process of any host stands still.
+    #[must_use]
+    pub fn stands_still(&self) -> bool {
+        let now_ns = self.orders.now_ns();
+        (0..self.nodes()).any(|node| self.orders.stands_still(address(node), now_ns))
+    }
+
     /// Whether another state directory may be lost: none was since all was well. Otherwise a majority could go, which nothing
     /// brings back by itself.
     #[must_use]

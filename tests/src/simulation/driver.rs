@@ -22,6 +22,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::clock::SimClock;
 use super::network::Wires;
+use super::telling;
 
 /// Runs a simulation: the scenario is a process without a host. Ends when it does; whoever still runs is dropped.
 ///
@@ -32,6 +33,7 @@ where
     F: Future<Output = T> + 'static,
     T: 'static,
 {
+    telling::begin();
     // Raft, and whoever else draws from the thread's generator.
     seed_thread(seed);
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -277,6 +279,7 @@ impl Driver {
         assert!(self.turns < TURNS_MAX, "{host} works without end at {} ns", self.orders.now_ns());
         let Some(process) = self.processes.get_mut(&host) else { return };
         self.orders.wires.note(b'p', &[self.orders.now_ns()], host.to_string().as_bytes());
+        telling::note_turn(self.orders.now_ns(), host);
         let ended = process.poll();
         if process.paused_until_ns > self.orders.now_ns() {
             self.orders.standing.borrow_mut().insert(host, process.paused_until_ns);

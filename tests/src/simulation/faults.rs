@@ -92,14 +92,21 @@ pub async fn torment(cluster: Rc<Cluster>, plan: Plan, mut random: Rng) -> Resul
             break;
         }
         if plan.is_gentle {
-            if !active.is_empty() {
+            if !active.is_empty() || cluster.stands_still() {
                 continue;
             }
             cluster.wait_until_healed().await?;
+            // A lease that was not renewed while the last fault lasted may be about to end.
+            sleep(LEASE_AND_MORE).await;
+            cluster.wait_until_healed().await?;
         }
+        let now_ns = cluster.orders.now_ns();
         let kind = plan.kinds[random.usize(0..plan.kinds.len())];
         if let Some(fault) = Fault::begin(kind, &cluster, &mut random, &active) {
-            let length_ms = random.u64(0..=plan.length_ms_max);
+            let length_ms = match fault {
+                Fault::Held(until_ns) => (until_ns - now_ns) / 1_000_000 + 1,
+                _ => random.u64(0..=plan.length_ms_max),
+            };
             cluster.orders.wires.note(b'f', &[now_ns, length_ms], format!("{fault:?}").as_bytes());
             cluster.say(&format!("{fault:?} for {length_ms} ms"));
             active.push((now_ns + length_ms * 1_000_000, fault));
@@ -119,6 +126,8 @@ enum Fault {
     Cut(Vec<(IpAddr, IpAddr)>),
     Slow(Vec<(IpAddr, IpAddr)>),
     Reset,
+    /// Until this time.
+    Held(u64),
     SlowDisk(usize),
 }
 
@@ -153,8 +162,9 @@ impl Fault {
             Kind::Split => Self::cut(cluster, ways(&(0..nodes).filter(|_| random.bool()).collect())),
             Kind::SlowLinks => Self::slow(cluster, ways(&[one].into()), random),
             Kind::Hold => {
-                cluster.orders.wires.hold(host(one), host(other), now_ns + random.u64(0..1_500_000_000));
-                Self::Reset
+                let until_ns = now_ns + random.u64(0..1_500_000_000);
+                cluster.orders.wires.hold(host(one), host(other), until_ns);
+                Self::Held(until_ns)
             }
             Kind::Reset => {
                 (0..random.u8(1..8)).for_each(|_| cluster.orders.wires.reset_one(|_, _| true));
@@ -213,10 +223,13 @@ impl Fault {
                 ways.iter().for_each(|(from, to)| cluster.orders.wires.set_path(*from, *to, usual));
             }
             Self::SlowDisk(node) => cluster.disk(node).set_delay(Duration::ZERO),
-            Self::Paused | Self::Reset => {}
+            Self::Paused | Self::Reset | Self::Held(_) => {}
         }
     }
 }
+
+/// Longer than a lease and its margin.
+const LEASE_AND_MORE: Duration = Duration::from_millis(600);
 
 const ALL: &[Kind] = &[
     Kind::Kill,

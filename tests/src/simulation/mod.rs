@@ -12,6 +12,7 @@ mod owners;
 mod panics;
 mod scenario;
 mod seeds;
+mod telling;
 mod trace;
 mod voters;
 mod workload;

@@ -22,8 +22,11 @@ use larder_node::net::{Accept, Network};
 use larder_node::server::{
     Facts, LocalWorker, Membership, NodeStatistics, Password, Shared, SharedParts, Tunables, Worker,
 };
-use larder_node::store::{Store, StoreSettings};
-use larder_proto::topology::{CopyState, Incarnation, MemberState, Topology};
+use larder_node::store::{Access, Store, StoreSettings};
+use larder_proto::effect::{Effect, decode_all};
+use larder_proto::slot::Partition;
+use larder_proto::time::Millis;
+use larder_proto::topology::{CopyState, Incarnation, MemberState, NodeId, Topology};
 use tokio::task::spawn_local;
 use tokio_util::sync::CancellationToken;
 
@@ -39,7 +42,13 @@ pub struct Nodes {
 }
 
 /// What is known from outside of the nodes that run, by host.
-type Running = Rc<RefCell<Vec<Option<Arc<Regional>>>>>;
+type Running = Rc<RefCell<Vec<Option<Known>>>>;
+
+#[derive(Clone)]
+struct Known {
+    regional: Arc<Regional>,
+    store: Arc<Store>,
+}
 
 impl Nodes {
     /// No node runs yet.
@@ -51,14 +60,59 @@ impl Nodes {
     /// The node on this host, if it runs.
     #[must_use]
     pub fn running(&self, node: usize) -> Option<Arc<Regional>> {
-        self.running.borrow()[node].clone()
+        self.running.borrow()[node].as_ref().map(|known| Arc::clone(&known.regional))
+    }
+
+    /// Whether every in-sync copy of a partition holds what its owner holds.
+    ///
+    /// # Errors
+    /// Which one holds what.
+    pub fn compare(&self, partition: Partition) -> Result<(), String> {
+        let topology = self.newest().ok_or("no topology")?;
+        let row = topology.row(partition);
+        let owner = row.owner.ok_or("no owner")?;
+        let own = self.content(owner, partition)?;
+        for copy in row.in_sync() {
+            let held = self.content(copy, partition)?;
+            if held != own {
+                return Err(format!(
+                    "partition {}: node {} holds {own:?}, its copy {} {held:?}",
+                    partition.index(),
+                    owner.0,
+                    copy.0
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// What a member holds of a partition, in some order that is the same for all.
+    fn content(&self, member: NodeId, partition: Partition) -> Result<Vec<String>, String> {
+        let running = self.running.borrow();
+        let known = running.iter().flatten().find(|known| known.regional.replication().own() == Some(member));
+        let known = known.ok_or_else(|| format!("node {} does not run", member.0))?;
+        let guard = known.store.lock_partition(partition, Access::Read, Millis(0));
+        let (mut from, mut bytes) = (Some(0), Vec::new());
+        while let Some(at) = from {
+            from = guard.copy_out(at, usize::MAX / 2, &mut bytes).next;
+        }
+        drop(guard);
+        let mut found = Vec::new();
+        for effect in decode_all(&bytes) {
+            let (database, effect) = effect.map_err(|error| error.to_string())?;
+            if !matches!(effect, Effect::Clear { .. }) {
+                found.push(format!("{database} {effect:?}"));
+            }
+        }
+        found.sort_unstable();
+        Ok(found)
     }
 
     /// The newest topology that any running node has adopted.
     #[must_use]
     pub fn newest(&self) -> Option<Arc<Topology>> {
         let running = self.running.borrow();
-        let known = running.iter().flatten().filter_map(|node| node.replication().topology());
+        let known = running.iter().flatten().filter_map(|known| known.regional.replication().topology());
         known.max_by_key(|topology| topology.epoch)
     }
 }
@@ -79,7 +133,7 @@ impl Program for Nodes {
             return Err(format!("node {down} does not run"));
         }
         let topology = self.newest().ok_or("nobody knows of a cluster")?;
-        for (number, node) in running.iter().flatten().enumerate() {
+        for (number, Known { regional: node, .. }) in running.iter().flatten().enumerate() {
             let epoch = node.replication().topology().map(|topology| topology.epoch);
             if epoch != Some(topology.epoch) || !node.replication().holds_lease() {
                 return Err(format!(
@@ -119,7 +173,7 @@ async fn node(place: Place, founders: usize, replicas: u8, running: Running) {
         seed: random.u64(..),
     });
     let address = |offset| SocketAddr::new(place.host, PORT + offset);
-    let shared = Arc::new(shared(store, clock, &regional, address(0)));
+    let shared = Arc::new(shared(Arc::clone(&store), clock, &regional, address(0)));
     let worker = Worker { number: 0, shared, seed: random.u64(..) }.local();
     let doors = [0, 1, 2].map(|offset| network.listen(address(offset)).expect("a free port"));
     let [plain, cluster, others] = doors;
@@ -127,7 +181,7 @@ async fn node(place: Place, founders: usize, replicas: u8, running: Running) {
     spawn_local(async move { carrier.run().await });
     spawn_local(serve(plain, worker.clone(), Endpoint::Plain));
     spawn_local(serve(cluster, worker.clone(), Endpoint::Cluster));
-    running.borrow_mut()[place.number] = Some(Arc::clone(&regional));
+    running.borrow_mut()[place.number] = Some(Known { regional: Arc::clone(&regional), store });
     let deal = move |link| {
         let worker = worker.clone();
         spawn_local(async move { worker.serve_node(link).await });

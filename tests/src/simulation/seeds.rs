@@ -1,6 +1,7 @@
 //! Many seeds on all cores, or the one that somebody wants to see again.
 
 use std::env;
+use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -31,6 +32,11 @@ pub fn each_seed(
                     if seed >= first + count {
                         break;
                     }
+                    let done = seed - first;
+                    if done > 0 && done.is_multiple_of(TOLD_EVERY) {
+                        // Not a log: whoever runs so many looks at a terminal.
+                        let _ = writeln!(std::io::stderr(), "{test}: {done} of {count} seeds");
+                    }
                     if let Err(fault) = attempt(seed, &run) {
                         next.store(u64::MAX / 2, Ordering::Relaxed);
                         let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -55,15 +61,20 @@ fn attempt(seed: u64, run: &impl Fn(u64) -> Result<(), String>) -> Result<(), St
 }
 
 fn explain(test: &str, seed: u64, fault: &str) -> String {
-    format!(
-        "seed {seed}: {fault}\nto see it again: LARDER_SEED={seed} cargo test -p larder-tests --test simulation {test} -- \
-         --nocapture"
-    )
+    let command = if cfg!(feature = "few-partitions") {
+        "tests/simulate --test".to_owned()
+    } else {
+        "cargo test -p larder-tests --test simulation".to_owned()
+    };
+    format!("seed {seed}: {fault}\nto see it again: LARDER_SEED={seed} {command} {test} -- --nocapture")
 }
 
 fn number(name: &str) -> Option<u64> {
     env::var(name).ok()?.parse().ok()
 }
+
+/// Who runs very many is told how far they are.
+const TOLD_EVERY: u64 = 1_000;
 
 #[cfg(test)]
 mod tests {
@@ -78,7 +89,7 @@ mod tests {
         assert_eq!(each_seed("t", 20, |_| Ok(())), Ok(20));
         let fault = each_seed("t", 100, |seed| if seed == 7 { Err("odd".to_owned()) } else { Ok(()) });
         let fault = fault.unwrap_err();
-        assert!(fault.starts_with("seed 7: odd\n") && fault.contains("LARDER_SEED=7 cargo test"), "{fault}");
+        assert!(fault.starts_with("seed 7: odd\n") && fault.contains("LARDER_SEED=7 "), "{fault}");
         let fault = each_seed("t", 3, |seed| {
             assert!(seed < 2, "too many");
             Ok(())

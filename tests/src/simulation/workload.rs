@@ -8,7 +8,7 @@ use fastrand::Rng;
 use tokio::time::{sleep, timeout};
 
 use super::client::Client;
-use crate::history::{Deed, Kind, Object, Recorder, a, b, error_of, words};
+use crate::history::{Deed, Kind, Object, Recorder, a, b, error_of, had_no_effect, words};
 use crate::linear::{MixedAnswer, MixedCall, PairCall};
 use crate::reply::Node;
 
@@ -141,6 +141,12 @@ async fn watched_move(client: &mut Client, random: &mut Rng, histories: &Histori
                 }
                 // Somebody changed them: nothing was done.
                 (3, None) => recorder.cancel(begun),
+                (3, Some(text)) => {
+                    recorder.error(&text);
+                    if had_no_effect(&text) {
+                        recorder.cancel(begun);
+                    }
+                }
                 (_, Some(text)) => recorder.error(&text),
                 _ => {}
             }

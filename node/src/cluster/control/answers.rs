@@ -11,10 +11,10 @@ use tokio::time::timeout;
 use super::{Control, control_port};
 use crate::cluster::machine::{Answer, Change};
 use crate::cluster::messages::{
-    DiscoverReply, DiscoverRequest, HandOverRequest, JoinReply, JoinRequest, Kind, LeasesReply, Nothing,
-    PledgeReply, PledgeRequest, ProposeReply, ProposeRequest, RenewRequest, read,
+    DiscoverReply, DiscoverRequest, HandOverRequest, HeardReply, HeardRequest, JoinReply, JoinRequest, Kind,
+    LeasesReply, Nothing, PledgeReply, PledgeRequest, ProposeReply, ProposeRequest, RenewRequest, read,
 };
-use crate::cluster::raft::{KIND_MAX, RaftFault};
+use crate::cluster::raft::{KIND_MAX, RaftFault, term_of_leader};
 use crate::cluster::rpc::{Handler, Handling, Refusal};
 use crate::link::Introduction;
 
@@ -31,10 +31,14 @@ impl Handler for Door {
                 Some(kind @ (Kind::Discover | Kind::Pledge | Kind::Join)) => kind,
                 _ if !is_member => return Err(stranger()),
                 Some(kind) => kind,
-                None if kind <= KIND_MAX => match control.raft() {
-                    Some(node) => return node.handle(kind, &body).await,
-                    None => return Err(absent()),
-                },
+                None if kind <= KIND_MAX => {
+                    let node = control.raft().ok_or_else(absent)?;
+                    // Before it is answered.
+                    if let Some(term) = term_of_leader(kind, &body) {
+                        control.heard.borrow_mut().note(term, control.now_ns());
+                    }
+                    return node.handle(kind, &body).await;
+                }
                 None => return Err(Refusal::new(Refusal::UNKNOWN, "a request of an unknown kind")),
             };
             control.answer(kind, &body).await
@@ -56,6 +60,11 @@ impl Control {
                 Nothing {}.encode_to_vec()
             }
             Kind::Leases => self.leases().encode_to_vec(),
+            Kind::Heard => {
+                let HeardRequest { term } = read(body)?;
+                let ago_ns = self.heard.borrow().ago_ns(term, self.now_ns());
+                HeardReply { ago_ns }.encode_to_vec()
+            }
         })
     }
 

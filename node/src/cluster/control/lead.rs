@@ -7,18 +7,20 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use larder_proto::slot::{PARTITIONS, Partition};
-use larder_proto::topology::{Incarnation, Member, MemberState, NodeId};
+use larder_proto::topology::{ClusterId, Epoch, Incarnation, Member, MemberState, NodeId};
 use prost::Message;
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::Control;
 use super::rounds::Waiting;
 use crate::cluster::lease::{Grants, LeaseRule};
 use crate::cluster::machine::{Answer, Change, State};
-use crate::cluster::messages::{HandOverRequest, Kind};
+use crate::cluster::messages::{HandOverRequest, HeardReply, HeardRequest, Kind};
 use crate::cluster::plan::{self, HandOver};
-use crate::cluster::raft::Node;
+use crate::cluster::raft::{Node, RaftStatus};
+use crate::cluster::status::Phase;
 
 /// What a leader keeps in mind. It is worth nothing to the next.
 pub(super) struct Duties {
@@ -37,6 +39,8 @@ pub(super) struct Duties {
     handing_over: RefCell<BTreeSet<NodeId>>,
     /// When it was last seen that this thread runs, on the monotonic clock.
     ran_ns: Cell<u64>,
+    /// When a round confirmed this leader last.
+    confirmed_ns: Cell<u64>,
     /// Whether this leader was at the address that the state says, when it was looked at last.
     was_found: Cell<bool>,
     woken: Notify,
@@ -54,6 +58,7 @@ impl Duties {
             bytes: RefCell::new(vec![0; usize::from(PARTITIONS)]),
             handing_over: RefCell::default(),
             ran_ns: Cell::new(0),
+            confirmed_ns: Cell::new(0),
             was_found: Cell::new(true),
             woken: Notify::new(),
         }
@@ -68,8 +73,12 @@ impl Duties {
         self.term.get() == Some(term)
     }
 
-    pub(super) fn grant(&self, node: NodeId, incarnation: Incarnation, now_ns: u64) -> bool {
-        self.grants.borrow_mut().grant(node, incarnation, now_ns)
+    pub(super) fn grant(&self, node: NodeId, incarnation: Incarnation, at: (Epoch, u64)) -> Option<Epoch> {
+        self.grants.borrow_mut().grant(node, incarnation, at)
+    }
+
+    pub(super) fn is_down(&self, node: NodeId) {
+        self.grants.borrow_mut().is_down(node);
     }
 
     pub(super) fn wants_up(&self, node: NodeId, member: Member) {
@@ -103,6 +112,20 @@ impl Duties {
         }
     }
 
+    /// Notes a round that confirmed the leadership. If it is the first for so long that leases may have ended meanwhile, everybody
+    /// gets the time to ask again: nobody could get one.
+    pub(super) fn note_confirmed(&self, now_ns: u64) {
+        if self.is_unconfirmed(now_ns) {
+            self.grants.borrow_mut().wait_longer(now_ns);
+        }
+        self.confirmed_ns.set(now_ns);
+    }
+
+    /// Whether no round has confirmed this leader for so long that it cannot tell who is silent from who is not heard.
+    fn is_unconfirmed(&self, now_ns: u64) -> bool {
+        now_ns.saturating_sub(self.confirmed_ns.get()) > self.rule.length().as_nanos() as u64 * 3 / 4
+    }
+
     /// Notes whether others can find this leader. Once they can, they get the time to ask.
     fn note_found(&self, is_found: bool, now_ns: u64) {
         if !self.was_found.replace(is_found) && is_found {
@@ -110,32 +133,35 @@ impl Duties {
         }
     }
 
-    /// Notes whether this node leads. Who has come to lead knows no grants.
-    fn note_term(&self, leads_in: Option<u64>, now_ns: u64) {
+    /// Notes whether this node leads; whether it has come to. Who has knows no grants.
+    fn note_term(&self, leads_in: Option<u64>, now_ns: u64) -> bool {
         let mut grants = self.grants.borrow_mut();
-        match leads_in {
-            Some(_) if leads_in != self.term.get() => {
-                self.up.borrow_mut().clear();
-                grants.lead(now_ns);
-            }
-            Some(_) => {}
-            None => grants.follow(),
+        let is_new = leads_in.is_some() && leads_in != self.term.get();
+        if is_new {
+            self.up.borrow_mut().clear();
+            grants.lead(now_ns);
+            self.confirmed_ns.set(now_ns);
+        } else if leads_in.is_none() {
+            grants.follow();
         }
         self.term.set(leads_in);
+        is_new
     }
 }
 
 impl Control {
     /// Whenever the state or Raft's view changes, and ten times a second.
     pub(super) async fn lead(self: Rc<Self>, node: Node<State>) {
-        let mut ticks = interval(DUTIES_EVERY);
+        let mut ticks = interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut changes, mut states) = (node.changes(), node.states());
         let mut leader = None;
         loop {
             let status = changes.status();
             states.mark_unchanged();
-            self.duties.note_term(status.leads.then_some(status.term), self.now_ns());
+            if self.duties.note_term(status.leads.then_some(status.term), self.now_ns()) {
+                tokio::task::spawn_local(Rc::clone(&self).ask_when_leases_began(status.clone()));
+            }
             if leader != status.leader {
                 leader = status.leader;
                 self.hint.set(None);
@@ -147,15 +173,58 @@ impl Control {
                 // What changes within this time is looked at together.
                 sleep(DUTIES_PAUSE).await;
             }
-            tokio::select! {
-                biased;
-                more = changes.changed() => if !more {
-                    return;
-                },
-                _ = states.changed() => {}
-                () = self.duties.woken.notified() => {}
-                _ = ticks.tick() => {}
+            let mut looks = 0;
+            loop {
+                tokio::select! {
+                    biased;
+                    more = changes.changed() => if !more {
+                        return;
+                    },
+                    _ = states.changed() => {}
+                    () = self.duties.woken.notified() => {}
+                    _ = ticks.tick() => {
+                        looks += 1;
+                        if looks < LOOKS_PER_ROUND && !self.is_anybody_over(&node) {
+                            continue;
+                        }
+                    }
+                }
+                break;
             }
+        }
+    }
+
+    /// Whether somebody is to be called down. Costs little.
+    fn is_anybody_over(&self, node: &Node<State>) -> bool {
+        let (state, now_ns) = (node.state(), self.now_ns());
+        let mut grants = self.duties.grants.borrow_mut();
+        let mut up = state.topology.members.iter().filter(|(_, member)| member.state != MemberState::Down);
+        up.any(|(member, _)| grants.is_over(*member, now_ns))
+    }
+
+    /// Asks the voters when they last heard another leader: none of its leases began later than what a quorum says.
+    async fn ask_when_leases_began(self: Rc<Self>, status: RaftStatus) {
+        let Some(since_ns) = self.duties.grants.borrow().led_since_ns() else { return };
+        let mut asked = JoinSet::new();
+        // While who votes changes, it would take two quorums.
+        for voter in status.voters.iter().copied().filter(|_| !status.is_joint) {
+            let (control, body) = (Rc::clone(&self), HeardRequest { term: status.term }.encode_to_vec());
+            asked.spawn_local(async move {
+                let reply = control.ask(voter, Kind::Heard, body, control.rule.length()).await.ok()?;
+                HeardReply::decode(reply.as_slice()).ok()?.ago_ns
+            });
+        }
+        let (mut answers, mut least_ns) = (0, u64::MAX);
+        while 2 * answers <= status.voters.len() {
+            let Some(answered) = asked.join_next().await else { return };
+            if let Ok(Some(ago_ns)) = answered {
+                answers += 1;
+                least_ns = least_ns.min(ago_ns);
+            }
+        }
+        if self.duties.leads_in(status.term) {
+            let before_ns = self.now_ns().saturating_sub(self.rule.passed_ns(least_ns));
+            self.duties.grants.borrow_mut().others_began_before(before_ns, since_ns);
         }
     }
 
@@ -170,6 +239,9 @@ impl Control {
     }
 
     async fn do_duties(self: &Rc<Self>, node: &Node<State>, term: u64) {
+        if !self.agree_on_lease(node, term).await {
+            return;
+        }
         self.call_down(node, term).await;
         self.name_up(node, term).await;
         let state = node.state();
@@ -178,6 +250,38 @@ impl Control {
             self.propose_as(node, term, &Change::Steps(plan.steps)).await;
         }
         self.ask_to_hand_over(&plan.hand_overs);
+    }
+
+    /// Whether the cluster's leases are as long as this node's. The first leader says how long they are; one that takes them
+    /// for shorter would call others down while they serve.
+    async fn agree_on_lease(&self, node: &Node<State>, term: u64) -> bool {
+        let state = node.state();
+        if state.topology.cluster != ClusterId(0) && !state.settings.contains_key(LEASE_SETTING) {
+            let value = Some(self.lease_text());
+            let name = LEASE_SETTING.to_owned();
+            self.propose_as(node, term, &Change::Setting { name, value }).await;
+        }
+        self.has_same_lease(&node.state())
+    }
+
+    fn lease_text(&self) -> String {
+        self.rule.length().as_millis().to_string()
+    }
+
+    /// Whether the state says that leases are as long as this node takes them for.
+    pub(super) fn has_same_lease(&self, state: &State) -> bool {
+        state.settings.get(LEASE_SETTING) == Some(&self.lease_text())
+    }
+
+    /// A member that takes leases for shorter or longer than the others cannot be one.
+    pub(super) fn check_lease(&self, state: &State) {
+        if let Some(length) = state.settings.get(LEASE_SETTING).filter(|_| !self.has_same_lease(state)) {
+            let own = self.lease_text();
+            self.end(Phase::Failed(format!(
+                "--lease-ms is {own} here and {length} in the cluster, where it is the same on all nodes: start this node with \
+                 --lease-ms {length}"
+            )));
+        }
     }
 
     /// Whose lease must be over. From here on such a node gets none, until it is certain what became of the call.
@@ -198,6 +302,9 @@ impl Control {
             let now_ns = self.now_ns();
             // A process that was stopped may come to this before *time* has seen it.
             self.duties.note_time(now_ns);
+            if self.duties.is_unconfirmed(now_ns) {
+                return;
+            }
             if !self.duties.grants.borrow_mut().is_over(*member, now_ns) {
                 continue;
             }
@@ -268,8 +375,14 @@ impl Control {
     }
 }
 
-/// How often the duties are looked at when nothing happens.
-const DUTIES_EVERY: Duration = Duration::from_millis(100);
+/// The cluster's setting for how many milliseconds a lease has. Written once, by the first leader.
+const LEASE_SETTING: &str = "lease-ms";
+
+/// How often it is looked at whose lease is over when nothing happens.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Every so many of these looks all duties are looked at.
+const LOOKS_PER_ROUND: u32 = 5;
 
 /// Between two rounds of duties.
 const DUTIES_PAUSE: Duration = Duration::from_millis(5);

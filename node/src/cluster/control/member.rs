@@ -90,6 +90,7 @@ impl Control {
                 adopted = Some(state.topology.epoch);
                 self.adopt_one(&state);
             }
+            self.check_lease(&state);
             self.published.state.send_replace(state);
             if states.changed().await.is_err() {
                 return;

@@ -18,6 +18,7 @@ use crate::cluster::identity::{Identity, StateDir, StateError};
 use crate::cluster::machine::{Change, State};
 use crate::cluster::raft::{Node, NodeParts, RaftSettings, salvage};
 use crate::cluster::rpc::{PeerParts, Peers};
+use crate::cluster::sealed::Sealed;
 use crate::link::{Purpose, Secret};
 use crate::net::Network;
 
@@ -80,9 +81,14 @@ async fn found(
         expected: 1,
         replicas: old.topology.replicas,
     }];
-    let value = |it: (&String, &String)| (it.0.clone(), Some(it.1.clone()));
-    changes.extend(old.settings.iter().map(value).map(|(name, value)| Change::Setting { name, value }));
-    changes.extend(old.caches.iter().map(value).map(|(name, value)| Change::Cache { name, value }));
+    let setting = |(name, value): (&String, &String)| Change::Setting {
+        name: name.clone(),
+        value: Some(value.clone()),
+    };
+    let cache =
+        |(name, value): (&String, &Sealed)| Change::Cache { name: name.clone(), value: Some(value.clone()) };
+    changes.extend(old.settings.iter().map(setting));
+    changes.extend(old.caches.iter().map(cache));
     for change in &changes {
         while node.propose(change).await.is_err() {
             // Not elected yet.

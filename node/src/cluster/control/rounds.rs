@@ -46,10 +46,14 @@ impl Control {
             // It began after all of them had come. Whatever the leadership was confirmed in, it is only worth something if
             // the term is the one whose grants are remembered, before the round and after it.
             let term = node.status().term;
+            self.heard.borrow_mut().note(term, self.now_ns());
             let confirmed = timeout(self.rule.length(), node.confirm_leadership()).await;
             let status = node.status();
             let is_same = status.leads && status.term == term && self.duties.leads_in(term);
             let leads = matches!(confirmed, Ok(Ok(_))) && is_same;
+            if leads {
+                self.duties.note_confirmed(self.now_ns());
+            }
             let state = node.state();
             for Waiting { request, reply } in waiting {
                 let decided = match leads {
@@ -78,8 +82,14 @@ impl Control {
         if !may_serve || has_moved {
             self.duties.wants_up(node, said.clone());
         }
-        if may_serve && self.duties.grant(node, said.incarnation, self.now_ns()) {
-            return Ok(RenewReply::granted(state.topology.epoch));
+        if known.state == MemberState::Down {
+            self.duties.is_down(node);
+        }
+        // The first duty of a new cluster's leader is to say how long leases are.
+        if may_serve && self.has_same_lease(state) {
+            let at = (state.topology.epoch, self.now_ns());
+            let granted = self.duties.grant(node, said.incarnation, at);
+            return Ok(granted.map_or_else(RenewReply::default, RenewReply::granted));
         }
         Ok(RenewReply::default())
     }

@@ -15,7 +15,9 @@ use crate::cluster::handle::LeaveRefusal;
 use crate::cluster::identity::StateDir;
 use crate::cluster::machine::{Answer, Change, Leave};
 use crate::cluster::raft::MemoryDisk;
+use crate::cluster::sealed::Sealed;
 use crate::cluster::status::Phase;
+use crate::link::Secret;
 
 /// Three nodes that are one cluster, at rest.
 async fn three(seed: u64) -> World {
@@ -185,6 +187,22 @@ fn one_that_is_stopped_and_continues_serves_nothing_until_it_is_filled_anew() {
         world.until(30, "up", |world| world.topology().members[&node].state == MemberState::Up).await;
         world.until(60, "settled", World::is_settled).await;
         assert_eq!(world.topology().lost, 0);
+    });
+}
+
+#[test]
+fn a_leader_that_nobody_confirms_calls_nobody_down_for_it() {
+    paused(async {
+        for (seed, ms) in [(41, 500), (42, 480), (43, 460), (44, 490)] {
+            let mut world = three(seed).await;
+            let leader = world.leader().await;
+            let others = [10, 20, 30].into_iter().filter(|port| *port != leader);
+            world.frozen.extend(others);
+            world.pass(Duration::from_millis(ms)).await;
+            world.frozen.clear();
+            world.until(60, "settled", World::is_settled).await;
+            assert_eq!(world.topology().lost, 0, "after {ms} ms");
+        }
     });
 }
 
@@ -420,6 +438,51 @@ fn a_setting_reaches_all_wherever_it_is_proposed() {
             [10, 20, 30].into_iter().all(has)
         };
         world.until(5, "everywhere", everywhere).await;
+    });
+}
+
+#[test]
+fn how_a_cache_is_reached_lies_on_no_disk() {
+    paused(async {
+        let world = three(24).await;
+        let handle = world.processes[&10].handle.clone();
+        let (text, clear) = ("host:6380,password=hunter2-hunter2", "kept in the clear");
+        let secret = Secret::new(world.secret);
+        let sealed = Sealed::new(&secret, "cache", text).unwrap();
+        for change in [
+            Change::Cache { name: "cache".into(), value: Some(sealed) },
+            Change::Setting { name: "a".into(), value: Some(clear.into()) },
+        ] {
+            let answer = world.run(handle.propose(change)).await;
+            assert!(matches!(answer, Ok(Answer::Applied { done: 1, .. })), "{answer:?}");
+        }
+        let everywhere = |world: &World| {
+            let knows = |port| {
+                let state = world.processes[&port].handle.states().borrow().clone();
+                let known = state.caches.get("cache").map(|sealed| sealed.open(&secret, "cache"));
+                known == Some(Ok(text.to_owned())) && state.settings.contains_key("a")
+            };
+            [10, 20, 30].into_iter().all(knows)
+        };
+        world.until(5, "everywhere", everywhere).await;
+        for disk in world.disks.values() {
+            assert!(disk.holds(clear.as_bytes()), "the log is looked at");
+            assert!(!disk.holds(text.as_bytes()) && !disk.holds(b"hunter2"));
+        }
+    });
+}
+
+#[test]
+fn a_node_that_takes_leases_for_shorter_is_no_member() {
+    paused(async {
+        let mut world = three(25).await;
+        world.kill(30);
+        world.settings.lease = Duration::from_millis(300);
+        world.start(30).await;
+        world.until(30, "failed", |world| matches!(world.phase(30), Phase::Failed(_))).await;
+        let Phase::Failed(why) = world.phase(30) else { unreachable!() };
+        assert!(why.contains("--lease-ms is 300 here and 500 in the cluster"), "{why}");
+        world.until(10, "served", World::is_served).await;
     });
 }
 

@@ -15,7 +15,7 @@ fn rule() -> LeaseRule {
 #[test]
 fn a_leader_waits_for_the_leases_of_the_one_before() {
     let mut grants = Grants::new(rule());
-    assert!(!grants.grant(NODE, RUN, 5 * MS), "who does not lead grants nothing");
+    assert_eq!(grants.grant(NODE, RUN, (Epoch(1), 5 * MS)), None, "who does not lead grants nothing");
     assert!(!grants.is_over(NODE, 9_000 * MS), "and calls nobody down");
     grants.lead(1_000 * MS);
     assert!(!grants.is_over(NODE, 1_000 * MS));
@@ -36,22 +36,67 @@ fn a_node_that_appears_later_has_a_whole_lease_of_time() {
 fn who_is_being_called_down_gets_no_lease() {
     let mut grants = Grants::new(rule());
     grants.lead(0);
-    assert!(grants.grant(NODE, RUN, 1));
+    assert!(grants.grant(NODE, RUN, (Epoch(1), 1)).is_some());
     assert_eq!(grants.leases(MS + 1).collect::<Vec<_>>(), [(NODE, 499 * MS)]);
     grants.calling(NODE, 600 * MS);
-    assert!(!grants.grant(NODE, RUN, 600 * MS));
+    assert_eq!(grants.grant(NODE, RUN, (Epoch(1), 600 * MS)), None);
     assert!(grants.is_over(NODE, 600 * MS), "to call twice does no harm");
     grants.settled(NODE);
-    assert!(grants.grant(NODE, Incarnation(2), 601 * MS));
+    assert!(grants.grant(NODE, Incarnation(2), (Epoch(1), 601 * MS)).is_some());
     grants.follow();
-    assert!(!grants.grant(NODE, RUN, 602 * MS));
+    assert_eq!(grants.grant(NODE, RUN, (Epoch(1), 602 * MS)), None);
+}
+
+#[test]
+fn a_grant_names_the_epoch_since_which_nothing_was_taken_from_its_holder() {
+    let mut grants = Grants::new(rule());
+    grants.lead(0);
+    assert_eq!(grants.grant(NODE, RUN, (Epoch(5), 1)), Some(Epoch(5)));
+    assert_eq!(
+        grants.grant(NODE, RUN, (Epoch(9), 2)),
+        Some(Epoch(5)),
+        "it may be slow to learn of others' changes"
+    );
+    assert_eq!(grants.grant(NODE, Incarnation(2), (Epoch(10), 3)), Some(Epoch(10)));
+    grants.is_down(NODE);
+    assert_eq!(grants.grant(NODE, Incarnation(2), (Epoch(12), 4)), Some(Epoch(12)));
+    grants.calling(NODE, 600 * MS);
+    grants.settled(NODE);
+    assert_eq!(grants.grant(NODE, Incarnation(2), (Epoch(14), 600 * MS)), Some(Epoch(14)));
+    grants.lead(700 * MS);
+    assert_eq!(grants.grant(NODE, Incarnation(2), (Epoch(15), 700 * MS)), Some(Epoch(15)));
+}
+
+#[test]
+fn a_leader_that_knows_when_leases_began_waits_no_longer_than_it_must() {
+    let leading = || {
+        let mut grants = Grants::new(rule());
+        grants.lead(1_000 * MS);
+        assert!(!grants.is_over(NODE, 1_000 * MS));
+        grants
+    };
+    let mut grants = leading();
+    grants.others_began_before(800 * MS, 1_000 * MS);
+    assert!(!grants.is_over(NODE, 1_329 * MS));
+    assert!(grants.is_over(NODE, 1_330 * MS));
+    // However long ago that was, who lives gets time to ask.
+    let mut grants = leading();
+    grants.others_began_before(10 * MS, 1_000 * MS);
+    assert!(!grants.is_over(NODE, 1_249 * MS));
+    assert!(grants.is_over(NODE, 1_250 * MS));
+    // What was asked before others were given more time counts for nothing.
+    let mut grants = leading();
+    grants.wait_longer(1_100 * MS);
+    grants.others_began_before(800 * MS, 1_000 * MS);
+    assert!(!grants.is_over(NODE, 1_629 * MS));
+    assert!(rule().passed_ns(300 * MS) <= 300 * MS * 98 / 100);
 }
 
 #[test]
 fn a_leader_that_was_away_gives_everybody_a_whole_lease_of_time() {
     let mut grants = Grants::new(rule());
     grants.lead(0);
-    assert!(grants.grant(NODE, RUN, 1));
+    assert!(grants.grant(NODE, RUN, (Epoch(1), 1)).is_some());
     grants.wait_longer(9_000 * MS);
     assert!(!grants.is_over(NODE, 9_529 * MS));
     assert!(grants.is_over(NODE, 9_530 * MS));
@@ -117,7 +162,9 @@ impl World {
         let (due, rest) = self.asked.iter().copied().partition::<Vec<_>, _>(|asked| asked.0 <= real_ns);
         self.asked = rest;
         for (at_ns, back_ns, asked_ns) in due {
-            if at_ns < self.leads_from_ns || !self.grants.grant(NODE, RUN, self.leader.at(at_ns)) {
+            if at_ns < self.leads_from_ns
+                || self.grants.grant(NODE, RUN, (Epoch(1), self.leader.at(at_ns))).is_none()
+            {
                 continue;
             }
             self.answered.extend(back_ns.map(|back_ns| (at_ns + back_ns, asked_ns)));
@@ -185,7 +232,7 @@ fn beyond_the_bound_on_clocks_the_arithmetic_does_not_hold() {
     let leader = Skewed { fast_ppm: 0, from_ns: 0 };
     let mut grants = Grants::new(rule);
     grants.lead(0);
-    assert!(grants.grant(NODE, RUN, leader.at(0)));
+    assert!(grants.grant(NODE, RUN, (Epoch(1), leader.at(0))).is_some());
     let over_ns = 10_230 * MS;
     assert!(grants.is_over(NODE, leader.at(over_ns)));
     assert!(holder.at(over_ns) < rule.until_ns(holder.at(0)));

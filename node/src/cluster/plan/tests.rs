@@ -463,4 +463,4 @@ fn a_round_with_a_hundred_nodes_is_cheap() {
 }
 
 /// Rounds within which everything comes to rest: thousands of copies, some dozens at a time.
-const ROUNDS_MAX: usize = 400;
+const ROUNDS_MAX: usize = 1_600;

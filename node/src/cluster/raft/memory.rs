@@ -69,6 +69,12 @@ impl MemoryDisk {
         self.0.lock().current.len() as u64
     }
 
+    /// Whether these bytes stand anywhere on it.
+    #[must_use]
+    pub fn holds(&self, bytes: &[u8]) -> bool {
+        self.0.lock().current.windows(bytes.len().max(1)).any(|window| window == bytes)
+    }
+
     /// Another disk with the same bytes, but for one that a bad disk has changed.
     #[cfg(test)]
     pub(super) fn damaged_copy(&self, at: usize, bits: u8) -> Self {

@@ -37,6 +37,14 @@ impl Kind {
     }
 }
 
+/// In which term its sender leads, if a request is one that leaders alone make.
+#[must_use]
+pub fn term_of_leader(kind: u8, body: &[u8]) -> Option<u64> {
+    let says_so = matches!(Kind::of(kind)?, Kind::Append | Kind::Snapshot | Kind::Transfer);
+    let message = LeaderMessage::decode(body).ok().filter(|_| says_so)?;
+    message.vote.map(|vote| vote.term)
+}
+
 /// A message that cannot be read, and which.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Malformed(pub(super) &'static str);
@@ -49,6 +57,13 @@ pub(super) struct VoteMessage {
     leader: u64,
     #[prost(bool, tag = "3")]
     committed: bool,
+}
+
+/// What all requests of leaders begin with.
+#[derive(Clone, Copy, PartialEq, Message)]
+struct LeaderMessage {
+    #[prost(message, optional, tag = "1")]
+    vote: Option<VoteMessage>,
 }
 
 #[derive(Clone, Copy, PartialEq, Message)]

@@ -26,7 +26,7 @@ mod watch;
 pub use applier::Machine;
 pub(super) use committer::{stored_identity, write_empty_log};
 pub use memory::MemoryDisk;
-pub use messages::KIND_MAX;
+pub use messages::{KIND_MAX, term_of_leader};
 pub use node::{Node, NodeParts, Proposed, RaftFault, RaftStatus, StatusChanges};
 pub use runtime::seed_thread;
 pub use salvage::salvage;

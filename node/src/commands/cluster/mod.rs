@@ -13,7 +13,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use redirect::{moved, redirect, single_slot};
+pub use redirect::{moved, single_slot};
 pub use view::{ClusterView, Endpoint, LinkInfo, node_name};
 
 pub(super) use rows::ROWS;

@@ -145,6 +145,7 @@ pub(super) const SUBCOMMANDS: &[Spec] = &[
     Spec {
         name: "shards",
         arity: Arity::Exactly(2),
+        flags: Flags::OWNERS,
         since: "7.0.0",
         summary: "Returns all nodes, each with the slots that it serves.",
         run: Run::Session(shards),
@@ -163,6 +164,7 @@ pub(super) const SUBCOMMANDS: &[Spec] = &[
     Spec {
         name: "slots",
         arity: Arity::Exactly(2),
+        flags: Flags::OWNERS,
         since: "3.0.0",
         summary: "Returns all slots, each with the node that serves it.",
         run: Run::Session(slots),
@@ -264,12 +266,12 @@ fn replicas(cx: &mut SessionCx<'_>, mut args: Args<'_>, out: &mut Out<'_>) -> Ou
 }
 
 fn shards(cx: &mut SessionCx<'_>, _: Args<'_>, out: &mut Out<'_>) -> Outcome {
-    replies::shards(&view(cx)?, out);
+    replies::shards(&leased_view(cx)?, out);
     Ok(())
 }
 
 fn slots(cx: &mut SessionCx<'_>, _: Args<'_>, out: &mut Out<'_>) -> Outcome {
-    replies::slots(&view(cx)?, out);
+    replies::slots(&leased_view(cx)?, out);
     Ok(())
 }
 
@@ -289,6 +291,13 @@ fn at_cluster_endpoint(cx: &SessionCx<'_>) -> Outcome {
 fn view(cx: &SessionCx<'_>) -> Result<ClusterView, CommandError> {
     at_cluster_endpoint(cx)?;
     cx.node.cluster().ok_or(CommandError::ClusterDown("this node has not joined its cluster yet"))
+}
+
+/// What clients go by. A node that believes to own something, and has no lease, may know an old state of things: they ask
+/// another. One that owns nothing, as when it has been drained, sends nobody to itself.
+fn leased_view(cx: &SessionCx<'_>) -> Result<ClusterView, CommandError> {
+    let view = view(cx)?;
+    if view.serving || !view.owns_any() { Ok(view) } else { Err(CommandError::ClusterDown(NO_LEASE)) }
 }
 
 fn member(view: &ClusterView, name: &[u8]) -> Result<NodeId, CommandError> {
@@ -312,3 +321,5 @@ fn visit(
 fn slot(number: i64) -> Option<Slot> {
     u16::try_from(number).ok().and_then(Slot::new)
 }
+
+const NO_LEASE: &str = "this node has no lease: it starts, or is cut off from the others; ask another node";

@@ -61,6 +61,22 @@ fn slots_name_their_primaries() {
 }
 
 #[test]
+fn owners_are_told_by_who_can_know_them() {
+    let mut view = view();
+    view.serving = false;
+    let mut bench = bench();
+    *bench.node.cluster.borrow_mut() = Some(view.clone());
+    for line in ["cluster slots", "cluster shards"] {
+        assert!(bench.run(line).starts_with("-CLUSTERDOWN this node has no lease"), "{line}");
+    }
+    // One that was drained sends nobody to itself.
+    view.own = NodeId(4);
+    *bench.node.cluster.borrow_mut() = Some(view);
+    assert!(bench.run("cluster slots").starts_with("*3|"));
+    assert!(bench.run("cluster shards").starts_with("*3|"));
+}
+
+#[test]
 fn shards_are_maps_of_slots_and_nodes() {
     let shard = |slots: &str, name, port, more: (&str, &str), epoch| {
         format!(

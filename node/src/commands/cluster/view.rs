@@ -83,6 +83,12 @@ impl ClusterView {
         runs
     }
 
+    /// Whether this node owns any slot.
+    #[must_use]
+    pub fn owns_any(&self) -> bool {
+        self.topology.rows.iter().any(|row| row.owner == Some(self.own))
+    }
+
     /// Whether the cluster called the member down.
     pub(super) fn is_down(&self, node: NodeId) -> bool {
         self.topology.members.get(&node).is_none_or(|member| member.state == MemberState::Down)

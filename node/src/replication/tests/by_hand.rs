@@ -13,7 +13,7 @@ use tokio::task::spawn_local;
 use tokio::time::{Duration, timeout};
 
 use super::run;
-use super::world::{Node, World};
+use super::world::{Node, World, member};
 use crate::clock::Clock;
 use crate::link::testing::pair;
 use crate::link::{Introduction, Link, LinkError, Purpose, Secret, answer, call};
@@ -73,6 +73,7 @@ async fn copy() -> (World, Node) {
     let world = World::new(0, 1);
     let node = world.start(NodeId(2), Incarnation(2), 3);
     world.control.change(|topology, epoch| {
+        topology.members.insert(NodeId(2), member(2));
         for row in &mut topology.rows {
             let copy = Replica { node: NodeId(2), state: CopyState::Filling, since: epoch };
             *row = Row { copies: vec![copy], ..row.clone() };

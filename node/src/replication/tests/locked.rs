@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use larder_proto::slot::Partition;
 use larder_proto::time::Deadline;
-use larder_proto::topology::NodeId;
+use larder_proto::topology::{Epoch, NodeId};
 use tokio::time::timeout;
 
 use super::world::{Tried, settled};
@@ -59,7 +59,13 @@ fn a_reply_that_is_too_large_to_be_remembered_is_not_sent_to_copies() {
     run(async {
         let mut world = two(11).await;
         let one = world.node(NodeId(1));
-        let id = WriteId { origin: Origin { node: 1, run: 1 }, number: 1, answered_below: 0 };
+        let id = WriteId {
+            origin: Origin { node: 1, run: 1 },
+            number: 1,
+            answered_below: 0,
+            since: Epoch(u64::MAX),
+            ..WriteId::default()
+        };
         let long = vec![b'x'; REMEMBERED_REPLY_BYTES_MAX + 1];
         let written = ticket(one.write(b"k", Some(id), |keys| {
             keys.set(b"k", b"v", Deadline::NEVER);

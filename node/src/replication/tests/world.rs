@@ -216,7 +216,7 @@ fn tried(left: Left, reply: Vec<u8>) -> Tried {
     match left {
         Left::Free => Tried::Done(reply, Ticket::default()),
         Left::After(ticket) => Tried::Done(reply, ticket),
-        Left::Over => Tried::Over,
+        Left::Over(_) => Tried::Over,
         Left::TooLong => Tried::TooLong,
     }
 }
@@ -225,7 +225,7 @@ fn tried(left: Left, reply: Vec<u8>) -> Tried {
 pub(super) async fn settled(replication: &Replication, worker: usize, ticket: &Ticket) -> bool {
     std::future::poll_fn(|cx| {
         replication.watch(worker, cx.waker());
-        match replication.settled(ticket) {
+        match replication.settled(&ticket.0) {
             Settled::No => std::task::Poll::Pending,
             settled => std::task::Poll::Ready(settled == Settled::Yes),
         }
@@ -267,15 +267,7 @@ impl Control {
     fn new(nodes: u64, seed: u64) -> Arc<Self> {
         let mut topology = Topology::new(CLUSTER, 1);
         for number in 1..=nodes {
-            let member = Member {
-                host: format!("node-{number}"),
-                port: 1_000,
-                zone: String::new(),
-                incarnation: Incarnation(number),
-                state: MemberState::Up,
-                version: 1,
-            };
-            topology.members.insert(NodeId(number), member);
+            topology.members.insert(NodeId(number), member(number));
         }
         topology.epoch = Epoch(1);
         for row in &mut topology.rows {
@@ -548,5 +540,17 @@ fn settings() -> StoreSettings {
             sorted_set: SortedSetLimits { entries_max: 128, member_bytes_max: 64 },
         },
         hash_seed: Some(11),
+    }
+}
+
+/// The first run of a node.
+pub(super) fn member(number: u64) -> Member {
+    Member {
+        host: format!("node-{number}"),
+        port: 1_000,
+        zone: String::new(),
+        incarnation: Incarnation(number),
+        state: MemberState::Up,
+        version: 1,
     }
 }

@@ -1,7 +1,7 @@
 //! The nodes of the tests, and their clients.
 
 use std::collections::BTreeMap;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,20 +14,23 @@ use fastrand::Rng;
 use larder_proto::effect::{Effect, EffectSink, Stamp};
 use larder_proto::slot::{PARTITIONS, Partition};
 use larder_proto::time::Millis;
-use larder_proto::topology::{ClusterId, Incarnation, NodeId};
+use larder_proto::topology::{ClusterId, Epoch, Incarnation, Member, MemberState, NodeId, Topology};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::super::merge::element;
 use super::super::password::Password;
 use super::super::region::{Place, Region, Settled};
-use super::super::{Facts, LocalWorker, NodeStatistics, OneNode, Shared, SharedParts, Tunables, Worker};
+use super::super::{
+    Facts, Leave, Leaving, Live, LocalWorker, Membership, NodeStatistics, OneNode, Shared, SharedParts,
+    Tunables, Worker,
+};
+use super::client::Client;
 use crate::clock::SystemClock;
 use crate::commands;
-use crate::commands::cluster::Endpoint;
+use crate::commands::cluster::{ClusterView, Endpoint, LinkInfo};
 use crate::commands::ports::{Custody, Entry, Left, Mark, Settings, Ticket, WriteId};
 use crate::link::testing::{Cut, pair};
 use crate::link::{Introduction, Link, LinkError, Purpose, Secret, VERSIONS, answer, call};
@@ -72,6 +75,8 @@ struct World {
     links: Mutex<Vec<Cut>>,
     opened: AtomicUsize,
     doors: Mutex<BTreeMap<NodeId, mpsc::Sender<Stream>>>,
+    /// Nodes that nobody reaches.
+    closed: Mutex<Vec<NodeId>>,
     wakers: Mutex<BTreeMap<u64, Waker>>,
     frames: AtomicU64,
 }
@@ -80,6 +85,8 @@ struct World {
 struct Stub {
     own: NodeId,
     owners: Mutex<Vec<Option<u64>>>,
+    /// What has moved lately.
+    moved: Mutex<Vec<Partition>>,
     is_over: AtomicBool,
     version: AtomicU64,
     world: Arc<World>,
@@ -112,6 +119,7 @@ impl Cluster {
         let region = &self.nodes[node as usize - 1].region;
         region.version.fetch_add(2, Ordering::Relaxed);
         region.owners.lock()[Partition::of(key.as_bytes()).index()] = to;
+        region.moved.lock().push(Partition::of(key.as_bytes()));
         self.world.wake();
     }
 
@@ -144,6 +152,11 @@ impl Cluster {
         }
     }
 
+    /// Bytes of memory that buffers take.
+    pub(in crate::server) fn buffers(&self) -> usize {
+        self.nodes[0].shared.store.memory().buffers()
+    }
+
     pub(in crate::server) fn clients(&self, node: u64) -> usize {
         self.nodes[node as usize - 1].shared.registry.len()
     }
@@ -161,6 +174,25 @@ impl Cluster {
     pub(in crate::server) async fn client(&self, node: u64) -> Client {
         connect(&self.nodes[node as usize - 1].worker)
     }
+
+    /// A client that knows the cluster.
+    pub(in crate::server) async fn cluster_client(&self, node: u64) -> Client {
+        connect_at(&self.nodes[node as usize - 1].worker, Endpoint::Cluster)
+    }
+
+    /// All nodes know by now what has moved.
+    pub(in crate::server) fn let_moves_be_known(&self) {
+        self.nodes.iter().for_each(|node| node.region.moved.lock().clear());
+    }
+
+    /// Nobody reaches this node, or everybody again.
+    pub(in crate::server) fn close_door(&self, node: u64, closed: bool) {
+        self.world.closed.lock().retain(|door| *door != NodeId(node));
+        if closed {
+            self.world.closed.lock().push(NodeId(node));
+            self.cut_links();
+        }
+    }
 }
 
 impl Node {
@@ -169,13 +201,15 @@ impl Node {
         let region = Arc::new(Stub {
             own: NodeId(node),
             owners: Mutex::new(owners),
+            moved: Mutex::default(),
             is_over: AtomicBool::new(false),
             version: AtomicU64::new(2),
             world: Arc::clone(world),
         });
         let tunables = Arc::new(tunables());
         let handed = Arc::new(Handed(Arc::clone(&region)));
-        let shared = shared_with(Arc::clone(store), handed, Arc::clone(&tunables));
+        let members = Arc::new(Members(Arc::clone(&region)));
+        let shared = shared_with(Arc::clone(store), (handed, members), Arc::clone(&tunables));
         let worker = Worker { number: 0, shared: Arc::clone(&shared), seed: node }.local();
         let running = worker.clone();
         spawn_local(async move { running.run().await });
@@ -199,10 +233,15 @@ impl Node {
 
 /// What the workers of a node share.
 pub(in crate::server) fn shared(store: Arc<Store>, region: Arc<dyn Region>) -> Arc<Shared> {
-    shared_with(store, region, Arc::new(tunables()))
+    let membership = Arc::new(OneNode::new(String::new(), 0, 1));
+    shared_with(store, (region, membership), Arc::new(tunables()))
 }
 
-fn shared_with(store: Arc<Store>, region: Arc<dyn Region>, tunables: Arc<Tunables>) -> Arc<Shared> {
+fn shared_with(
+    store: Arc<Store>,
+    (region, membership): (Arc<dyn Region>, Arc<dyn Membership>),
+    tunables: Arc<Tunables>,
+) -> Arc<Shared> {
     let commands = commands::table();
     Arc::new(Shared::new(SharedParts {
         statistics: NodeStatistics::new(1, commands.rows().len()),
@@ -215,15 +254,19 @@ fn shared_with(store: Arc<Store>, region: Arc<dyn Region>, tunables: Arc<Tunable
         facts: facts(),
         stop: CancellationToken::new(),
         region: Some(region),
-        membership: Arc::new(OneNode::new(String::new(), 0, 1)),
+        membership,
     }))
 }
 
 /// A client of this worker.
 pub(in crate::server) fn connect(worker: &LocalWorker) -> Client {
+    connect_at(worker, Endpoint::Plain)
+}
+
+fn connect_at(worker: &LocalWorker, endpoint: Endpoint) -> Client {
     let (ours, theirs, _) = pair(1 << 20);
     let worker = worker.clone();
-    spawn_local(async move { worker.serve(theirs, (ADDRESS, ADDRESS), Endpoint::Plain).await });
+    spawn_local(async move { worker.serve(theirs, (ADDRESS, ADDRESS), endpoint).await });
     Client { stream: ours, read: Vec::new() }
 }
 
@@ -266,16 +309,24 @@ impl Region for Handed {
         }
     }
 
+    fn epoch(&self) -> Epoch {
+        Epoch(1)
+    }
+
+    fn moved_lately(&self, partition: Partition) -> bool {
+        self.moved.lock().contains(&partition)
+    }
+
     fn version(&self) -> u64 {
         self.version.load(Ordering::Relaxed)
     }
 
-    fn settled(&self, ticket: &Ticket) -> Settled {
+    fn settled(&self, marks: &[Mark]) -> Settled {
         let owners = self.owners.lock();
         let lost = |mark: &Mark| owners[mark.partition.index()] != Some(self.own.0);
-        if ticket.0.iter().all(|mark| mark.position <= self.world.acknowledged.load(Ordering::Relaxed)) {
+        if marks.iter().all(|mark| mark.position <= self.world.acknowledged.load(Ordering::Relaxed)) {
             Settled::Yes
-        } else if ticket.0.iter().any(lost) {
+        } else if marks.iter().any(lost) {
             Settled::Lost
         } else {
             Settled::No
@@ -295,12 +346,52 @@ impl Region for Handed {
             let (ours, theirs, cut) = pair(1 << 16);
             self.world.links.lock().push(cut);
             self.world.opened.fetch_add(1, Ordering::Relaxed);
+            if self.world.closed.lock().contains(&node) {
+                return Err(LinkError::Closed);
+            }
             let door = self.world.doors.lock().get(&node).cloned().ok_or(LinkError::Closed)?;
             door.try_send(theirs).map_err(|_| LinkError::Closed)?;
             let mut random = Rng::with_seed(9);
             let own = introduction(self.own.0);
             Ok(call(ours, &Secret::new("s"), &own, Some(node), &mut random).await?.0)
         })
+    }
+}
+
+/// The members, as commands see them.
+struct Members(Arc<Stub>);
+
+impl Membership for Members {
+    fn view(&self) -> Option<ClusterView> {
+        let mut topology = Topology::new(ClusterId(1), 0);
+        for node in 1..=NODES {
+            let member = Member {
+                host: "127.0.0.1".to_owned(),
+                port: 7_000 + node as u16 * 100,
+                zone: String::new(),
+                incarnation: Incarnation(node),
+                state: MemberState::Up,
+                version: 1,
+            };
+            topology.members.insert(NodeId(node), member);
+        }
+        for (row, owner) in topology.rows.iter_mut().zip(&*self.0.owners.lock()) {
+            row.owner = owner.map(NodeId);
+        }
+        let serving = !self.0.is_over.load(Ordering::Relaxed);
+        Some(ClusterView { topology: Arc::new(topology), own: self.0.own, serving })
+    }
+
+    fn live(&self) -> Live {
+        Live::default()
+    }
+
+    fn links(&self) -> Vec<LinkInfo> {
+        Vec::new()
+    }
+
+    fn leave(&self, _: Leave) -> Boxed<'_, Result<Leaving, String>> {
+        Box::pin(async { Ok(Leaving::Alone) })
     }
 }
 
@@ -330,7 +421,9 @@ impl Custody for StubCustody {
         let known = self
             .id
             .and_then(|id| self.region.world.remembered.lock().get(&(id.origin.run, id.number)).cloned());
-        known.map_or(Entry::Go, Entry::Remembered)
+        // All nodes hold the same: whatever was carried out anywhere was kept.
+        let kept = self.id.is_some_and(|id| id.before.is_some()).then(Bytes::new);
+        known.or(kept).map_or(Entry::Go, Entry::Remembered)
     }
 
     fn leave(&mut self, partitions: &[Partition], reply: &[u8]) -> Left {
@@ -342,105 +435,15 @@ impl Custody for StubCustody {
                 world.remembered.lock().insert((id.origin.run, id.number), Bytes::copy_from_slice(reply));
             }
         }
+        let sequence = if self.effects > 0 { world.position.load(Ordering::Relaxed) } else { 0 };
         self.effects = 0;
         let position = world.position.load(Ordering::Relaxed);
         if position <= world.acknowledged.load(Ordering::Relaxed) {
             return Left::Free;
         }
-        let mark = |&partition: &Partition| Mark { partition, term: 0, copy: 0, position };
+        let mark = |&partition: &Partition| Mark { partition, term: 1, copy: 0, position, sequence };
         Left::After(Ticket(partitions.iter().map(mark).collect()))
     }
-}
-
-/// A client on a stream in memory.
-pub(in crate::server) struct Client {
-    stream: Stream,
-    read: Vec<u8>,
-}
-
-impl Client {
-    pub(in crate::server) async fn send(&mut self, text: &str) {
-        let mut rest = text.as_bytes();
-        while !rest.is_empty() {
-            poll_fn(|cx| self.stream.poll_write_ready(cx)).await.unwrap();
-            rest = &rest[self.stream.write(rest).unwrap()..];
-        }
-    }
-
-    /// Sends one line and reads its reply, line ends shown as `|`.
-    pub(in crate::server) async fn expect(&mut self, line: &str, reply: &str) {
-        self.send(&format!("{line}\r\n")).await;
-        self.read_all(reply).await;
-    }
-
-    pub(in crate::server) async fn expect_after(&mut self, first: impl FnOnce(), reply: &str) {
-        first();
-        self.read_all(reply).await;
-    }
-
-    pub(in crate::server) async fn read_all(&mut self, reply: &str) {
-        assert_eq!(self.read(reply.len()).await, reply);
-        assert!(self.read.is_empty(), "{}", shown(&self.read));
-    }
-
-    /// So many characters as they are shown.
-    pub(in crate::server) async fn read(&mut self, shown_bytes: usize) -> String {
-        while shown(&self.read).len() < shown_bytes && self.more().await {}
-        let text = shown(&self.read);
-        self.read.clear();
-        text
-    }
-
-    pub(in crate::server) async fn read_lines(&mut self, lines: usize) -> String {
-        while shown(&self.read).matches('|').count() < lines && self.more().await {}
-        let text = shown(&self.read);
-        self.read.clear();
-        text
-    }
-
-    /// Nothing comes although every task of all nodes has had its turn many times.
-    pub(in crate::server) async fn expect_silence(&mut self) {
-        let waited = timeout(Duration::from_millis(50), self.more()).await;
-        assert!(waited.is_err(), "{}", shown(&self.read));
-    }
-
-    /// The bulk strings of a reply.
-    pub(in crate::server) async fn elements(&mut self, line: &str) -> Vec<String> {
-        self.send(&format!("{line}\r\n")).await;
-        while element(&self.read) != Some(self.read.len()) && self.more().await {}
-        let text = shown(&self.read);
-        self.read.clear();
-        let words: Vec<&str> = text.split('|').collect();
-        let bulks = words.windows(2).filter(|pair| pair[0].starts_with('$'));
-        bulks.map(|pair| pair[1].to_owned()).collect()
-    }
-
-    /// The next cursor of a step of a scan, and what it found.
-    pub(in crate::server) async fn scan(&mut self, line: &str) -> (String, Vec<String>) {
-        let mut elements = self.elements(line).await;
-        let cursor = elements.remove(0);
-        (cursor, elements)
-    }
-
-    /// A text.
-    pub(in crate::server) async fn info(&mut self, line: &str) -> String {
-        self.send(&format!("{line}\r\n")).await;
-        while element(&self.read) != Some(self.read.len()) && self.more().await {}
-        let text = shown(&self.read);
-        self.read.clear();
-        text
-    }
-
-    async fn more(&mut self) -> bool {
-        let mut bytes = [0; 4_096];
-        let read = poll_fn(|cx| self.stream.poll_read(cx, &mut bytes)).await.unwrap();
-        self.read.extend_from_slice(&bytes[..read]);
-        read > 0
-    }
-}
-
-fn shown(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).replace("\r\n", "|")
 }
 
 struct NoSettings;

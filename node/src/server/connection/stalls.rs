@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::super::dispatch::Stall;
 use super::super::hands::Hands;
 use super::super::placing::Placing;
+use super::super::routing::pending_bytes_max;
 use super::{Connection, aborted};
 use crate::limits::RETRY_PAUSE;
 
@@ -73,11 +74,6 @@ impl Connection {
         settled.await
     }
 
-    /// Whether requests have waited for a place for as long as they may.
-    pub(super) fn is_impatient(&self) -> bool {
-        self.stalled_since.is_some_and(|since| since.elapsed() >= self.worker.shared.tunables.retry_time())
-    }
-
     /// Forgets the replies that wait: the client is gone.
     pub(super) fn forget_pending(&self) {
         let Some(clustered) = &self.worker.clustered else { return };
@@ -105,14 +101,15 @@ impl Connection {
             now: shared.clock.now(),
         };
         let patience = shared.tunables.retry_time();
-        Placing { worker: &self.worker, clustered, link: &self.link, hands, patience }.place_all();
+        Placing { worker: &self.worker, clustered, link: &self.link, hands, patience, now: None }.place_all();
         custody.end_turn();
         drop(custody);
         self.worker.drain(&self.link);
     }
 
     fn has_room(&self) -> bool {
-        self.link.pending.borrow().as_ref().is_none_or(|pending| !pending.is_full())
+        let bytes_max = pending_bytes_max(&self.worker.shared);
+        self.link.pending.borrow().as_ref().is_none_or(|pending| !pending.is_full(bytes_max))
     }
 
     fn region_version(&self) -> u64 {
