@@ -35,6 +35,9 @@ pub const LAST_READ_TIME: Duration = Duration::from_millis(300);
 /// Reads of a connection when the node stops: enough for what a client had sent, and an end for one that never stops.
 pub const LAST_READS_MAX: usize = 16_384;
 
+/// How long a client that goes on asking is answered when the node stops. What is unanswered then was not read.
+pub const LAST_ANSWERS_TIME: Duration = Duration::from_secs(1);
+
 /// How long a closing connection is read from, so that its client sees the last replies.
 pub const LINGER_TIME: Duration = Duration::from_secs(2);
 

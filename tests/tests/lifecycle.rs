@@ -101,6 +101,23 @@ fn sigterm_does_not_wait_for_idle_or_silent_clients() {
 }
 
 #[test]
+fn sigterm_does_not_wait_for_a_client_that_never_rests() {
+    let mut server = larder(&[]);
+    let mut user = Connection::open(server.port()).expect("a connection");
+    server.signal("TERM").expect("a signal can be sent");
+    let began = now();
+    // As a client with one request at a time and some way to go: it never pauses for as long as a last word takes.
+    let asking = std::thread::spawn(move || {
+        while user.call(&["PING"]).is_ok() {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    });
+    let status = server.wait_for_exit(Deadline::after(SOON)).expect("an end");
+    assert!(status.success() && began.elapsed() < SOON / 2, "{status} after {:?}", began.elapsed());
+    asking.join().expect("it was closed in good order");
+}
+
+#[test]
 fn a_killed_node_comes_back_empty_on_the_same_port() {
     let flags = ["--threads", "1"];
     let server = larder(&flags);

@@ -242,8 +242,8 @@ impl CommandError {
             }
             Self::CrossSlot => "Keys in request don't hash to the same slot",
             Self::TryAgain => {
-                "the keys of the request were handed to another node while it was under way, and it was too large to be \
-                 kept: nothing was changed, send it again"
+                "the keys of the request were handed to another node while it was under way: nothing was changed, send it \
+                 again"
             }
             Self::OutcomeUnknown => {
                 "outcome unknown: the node that served the keys was lost before its copies had confirmed the request; look \

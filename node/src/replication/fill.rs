@@ -217,7 +217,9 @@ pub(super) async fn propose_proven(core: Arc<Core>) {
 fn is_open(core: &Core, job: &FillJob, term: Epoch) -> bool {
     let is_filling = core.topology().is_some_and(|topology| {
         let copy = topology.row(job.partition).copy(job.node).copied();
-        copy.is_some_and(|copy| copy.since == job.since && copy.state == CopyState::Filling)
+        // The one that names the copy may not be taken over as a whole yet.
+        topology.epoch < job.since
+            || copy.is_some_and(|copy| copy.since == job.since && copy.state == CopyState::Filling)
     });
     let mut cell = core.part(job.partition).cell.lock();
     let counts = cell.is_owner() && cell.term == term;

@@ -160,7 +160,7 @@ impl Receiver {
     /// Takes some messages, one after the other. Whether to go on.
     async fn take_some(&mut self, frames: &[Frame<'_>]) -> Result<bool, LinkError> {
         // After the wait, which may have been long: a clock that goes back upsets the ages of all that is held.
-        let now = self.core.clock.now();
+        let mut now = self.core.clock.now();
         let mut messages = Vec::with_capacity(frames.len());
         for frame in frames {
             let message = Message::read(*frame)?;
@@ -184,6 +184,7 @@ impl Receiver {
             if self.filled_bytes >= FILL_TURN_BYTES {
                 self.filled_bytes = 0;
                 yield_now().await;
+                now = self.core.clock.now();
             }
         }
         Ok(true)
@@ -205,13 +206,14 @@ impl Receiver {
         &mut self,
         message: Message<'m>,
         prepared: Option<Prepared<'m>>,
-        now: Millis,
+        mut now: Millis,
     ) -> Result<bool, LinkError> {
         let needed = message.epoch();
         if needed > self.core.epoch() {
             // The sender waits for what is taken already, and the wait may be long.
             self.acknowledge().await?;
             self.epoch_adopted(needed).await?;
+            now = self.core.clock.now();
         }
         let partition = message.partition()?;
         self.core.unlocked(partition).await;

@@ -124,10 +124,14 @@ impl Part {
 
     pub(super) fn lose(&mut self, change: &mut Changed) {
         change.sent += usize::from(self.is_sent());
+        change.before += self.bytes();
         if let (State::Ticket(ticket), None) = (&self.state, &self.id) {
             self.before = ticket.change();
+            if self.before.is_none() && self.call.as_ref().is_some_and(|call| call.writes) {
+                // It changed nothing. Carried out anew it might, behind others that came after it and were kept.
+                self.call = None;
+            }
         }
-        change.before += self.bytes();
         self.fail(true);
         change.after += self.bytes();
         change.again += usize::from(self.is_again());
@@ -161,5 +165,38 @@ impl Part {
             self.places.iter_mut().for_each(|place| *place = places[*place as usize]);
         }
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use larder_proto::slot::Partition;
+
+    use super::*;
+    use crate::commands::ports::Mark;
+    use crate::commands::session::Session;
+    use crate::server::calls::Manner;
+    use crate::server::messages::Errand;
+
+    #[test]
+    fn a_write_that_changed_nothing_is_not_carried_out_behind_those_that_came_after_it() {
+        let lost = |writes, sequence| {
+            let partition = Partition::of(b"k");
+            let mark = Mark { partition, term: 1, copy: 2, position: 3, sequence };
+            let ticket = Ticket(SmallVec::from_slice(&[mark]));
+            let call = Call {
+                errand: Errand::Request,
+                frame: Box::default(),
+                partitions: SmallVec::from_slice(&[partition]),
+                manner: Manner::of(&Session::new(1, true, larder_proto::time::Millis(0))),
+                writes,
+                watched: None,
+            };
+            let mut part = Part::new(Some(Rc::new(call)), None, State::Ticket(ticket));
+            part.lose(&mut Changed::default());
+            (part.is_again(), part.reply.starts_with(b"-TRYAGAIN"))
+        };
+        assert_eq!(lost(true, 0), (false, true));
+        assert_eq!((lost(true, 5), lost(false, 0)), ((true, false), (true, false)));
     }
 }

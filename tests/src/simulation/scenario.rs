@@ -73,10 +73,10 @@ async fn scenario(orders: Orders, mut random: Rng) -> Result<Outcome, String> {
     owners.check().and_then(|()| histories.borrow().check()).map_err(told)?;
     all_alike(&nodes, &histories).await.map_err(told)?;
     let lost = nodes.newest().map_or(0, |topology| topology.lost) - lost_before;
-    // A fault that comes alone takes no more than one node, unless it splits the cluster, or makes a leader's connections so slow
-    // that a lease takes as long to be had as it lasts.
-    let may_take_several =
-        [FaultKind::Split, FaultKind::SlowLinks].iter().any(|kind| plan.kinds.contains(kind));
+    // A fault that comes alone takes no more than one node, unless it parts several from the leader, or makes its connections so
+    // slow that a lease takes as long to be had as it lasts.
+    let parting = [FaultKind::Split, FaultKind::Isolate, FaultKind::Hold, FaultKind::SlowLinks];
+    let may_take_several = parting.iter().any(|kind| plan.kinds.contains(kind));
     if lost > 0 && plan.is_gentle && !may_take_several {
         return Err(told(format!("{lost} partitions began empty though each fault came alone")));
     }

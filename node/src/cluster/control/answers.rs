@@ -34,8 +34,9 @@ impl Handler for Door {
                 None if kind <= KIND_MAX => {
                     let node = control.raft().ok_or_else(absent)?;
                     // Before it is answered.
-                    if let Some(term) = term_of_leader(kind, &body) {
-                        control.heard.borrow_mut().note(term, control.now_ns());
+                    let listens = |term| control.heard.borrow_mut().note(term, control.now_ns());
+                    if !term_of_leader(kind, &body).is_none_or(listens) {
+                        return Err(Refusal::new(Refusal::ABSENT, "a later leader is known here"));
                     }
                     return node.handle(kind, &body).await;
                 }
@@ -62,7 +63,9 @@ impl Control {
             Kind::Leases => self.leases().encode_to_vec(),
             Kind::Heard => {
                 let HeardRequest { term } = read(body)?;
-                let ago_ns = self.heard.borrow().ago_ns(term, self.now_ns());
+                let mut heard = self.heard.borrow_mut();
+                let ago_ns = heard.ago_ns(term, self.now_ns());
+                heard.promise(term);
                 HeardReply { ago_ns }.encode_to_vec()
             }
         })

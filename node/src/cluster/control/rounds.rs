@@ -46,11 +46,13 @@ impl Control {
             // It began after all of them had come. Whatever the leadership was confirmed in, it is only worth something if
             // the term is the one whose grants are remembered, before the round and after it.
             let term = node.status().term;
-            self.heard.borrow_mut().note(term, self.now_ns());
+            // This node is a voter of its own rounds. Whether it may be is looked at after the round.
+            let _ = self.heard.borrow_mut().note(term, self.now_ns());
             let confirmed = timeout(self.rule.length(), node.confirm_leadership()).await;
             let status = node.status();
             let is_same = status.leads && status.term == term && self.duties.leads_in(term);
-            let leads = matches!(confirmed, Ok(Ok(_))) && is_same;
+            let listens = self.heard.borrow().listens_to(term);
+            let leads = matches!(confirmed, Ok(Ok(_))) && is_same && listens;
             if leads {
                 self.duties.note_confirmed(self.now_ns());
             }

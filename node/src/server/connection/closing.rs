@@ -5,17 +5,21 @@ use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::super::batch::Step;
 use super::Connection;
-use crate::limits::{LAST_READ_TIME, LAST_READS_MAX, LINGER_TIME};
+use crate::limits::{LAST_ANSWERS_TIME, LAST_READ_TIME, LAST_READS_MAX, LINGER_TIME};
 
 impl Connection {
-    /// Answers what is in flight, until the client sends nothing for a moment, then closes. The node that stops waits
+    /// Answers what is in flight, until the client sends nothing for a moment or was answered for long enough, then closes. The node that stops waits
     /// for it no longer than its shutdown timeout.
     pub(super) async fn finish(&mut self) -> io::Result<()> {
+        let end = Instant::now() + LAST_ANSWERS_TIME;
         for _ in 0..LAST_READS_MAX {
+            if Instant::now() >= end {
+                break;
+            }
             let input = poll_fn(|cx| self.poll_input(cx));
             let Ok(Ok(mut step)) = timeout(LAST_READ_TIME, input).await else { break };
             self.send().await?;
