@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use larder_tests::asking::larder;
-use larder_tests::clock::{Deadline, now};
+use larder_tests::clock::{Deadline, now, rest};
 use larder_tests::process::{free_ports, larder_path};
 use larder_tests::wire::Connection;
 
@@ -109,7 +109,7 @@ fn sigterm_does_not_wait_for_a_client_that_never_rests() {
     // As a client with one request at a time and some way to go: it never pauses for as long as a last word takes.
     let asking = std::thread::spawn(move || {
         while user.call(&["PING"]).is_ok() {
-            std::thread::sleep(Duration::from_millis(50));
+            rest(Duration::from_millis(50));
         }
     });
     let status = server.wait_for_exit(Deadline::after(SOON)).expect("an end");
