@@ -297,45 +297,55 @@ impl RedisCluster {
     /// # Panics
     /// They do not become a cluster; the message holds what was printed.
     pub fn start(nodes: usize) -> Self {
+        let mut failure = String::new();
+        for _ in 0..START_ATTEMPTS {
+            // Somebody else may take a port meanwhile.
+            match Self::try_start(nodes) {
+                Ok(cluster) => return cluster,
+                Err(error) => failure = error,
+            }
+        }
+        panic!("{failure}");
+    }
+
+    fn try_start(nodes: usize) -> Result<Self, String> {
         let mut cluster = Self { processes: Vec::new(), ports: Vec::new() };
         for _ in 0..nodes {
-            let port = free_ports().unwrap_or_else(|| panic!("no block of free ports on 127.0.0.1"));
+            let port = free_ports().ok_or("no block of free ports on 127.0.0.1")?;
             let mut command = Command::new("redis-server");
-            command.args([
-                "--port",
-                &port.to_string(),
-                "--bind",
-                "127.0.0.1",
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-            ]);
-            command.args(["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"]);
-            let process = Process::start(command, "tests/run installs it");
-            cluster.processes.push(process.unwrap_or_else(|error| panic!("{error}")));
+            command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
+            command.args(["--appendonly", "no", "--cluster-enabled", "yes"]);
+            // Its own choice may be a port that the system lends to outgoing connections.
+            command.args(["--cluster-port", &(port + NODE_PORT_OFFSET).to_string()]);
+            // Nobody fails here: a node that had no turn for a while is not to be called down.
+            command.args(["--cluster-node-timeout", "60000"]);
+            cluster.processes.push(Process::start(command, "tests/run installs it")?);
             cluster.ports.push(port);
         }
-        let answers = |&port: &u16| Connection::open(port).ok();
-        let deadline = Deadline::after(FORMING_TIME_MAX);
-        assert!(
-            cluster.ports.iter().all(|port| deadline.poll(|| answers(port)).is_some()),
-            "redis-server starts"
-        );
+        cluster.each(|port| Connection::open(port).ok()?.call(&["PING"]).ok())?;
         let hosts = cluster.ports.iter().map(|port| format!("127.0.0.1:{port}"));
         let made =
             Command::new("redis-cli").args(["--cluster", "create"]).args(hosts).arg("--cluster-yes").output();
-        let made = made.unwrap_or_else(|error| panic!("redis-cli cannot be run: {error}"));
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
-        let fine = |&port: &u16| {
+        let made = made.map_err(|error| format!("redis-cli cannot be run: {error}"))?;
+        if !made.status.success() {
+            let [out, err] =
+                [made.stdout, made.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+            return Err(format!("redis-cli --cluster create: {}\n{out}{err}", made.status));
+        }
+        cluster.each(|port| {
             let told = Connection::open(port).ok()?.call(&["CLUSTER", "INFO"]).ok()?.text();
             told.starts_with("cluster_state:ok").then_some(())
-        };
-        assert!(
-            cluster.ports.iter().all(|port| deadline.poll(|| fine(port)).is_some()),
-            "the slots are dealt out"
-        );
-        cluster
+        })?;
+        Ok(cluster)
+    }
+
+    /// Waits for something of every node, as long as its process runs: another's may answer on its port.
+    fn each<T>(&mut self, mut seen: impl FnMut(u16) -> Option<T>) -> Result<(), String> {
+        for (process, &port) in self.processes.iter_mut().zip(&self.ports) {
+            let found = process.wait_until(FORMING_TIME_MAX, |_| seen(port));
+            found.ok_or_else(|| format!("redis-server on port {port} printed:\n{}", process.output()))?;
+        }
+        Ok(())
     }
 
     /// The ports of all nodes.
