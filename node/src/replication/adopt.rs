@@ -41,11 +41,11 @@ pub(super) async fn keep_adopting(core: Arc<Core>) {
         let Some(adoption) = newest.and_then(|(own, newest)| Adoption::begin(&core, own, newest)) else {
             continue;
         };
-        let mut from = 0;
-        while let Some(partition) = adoption.rows_while_free(&mut from) {
+        let mut locked = adoption.change_free();
+        while let Some(partition) = locked.pop() {
             core.unlocked(partition).await;
             adoption.change_some([partition]);
-            from += 1;
+            adoption.tell(&locked);
         }
         adoption.end();
     }
@@ -88,6 +88,7 @@ struct Adoption<'c> {
 
 impl<'c> Adoption<'c> {
     fn begin(core: &'c Arc<Core>, own: NodeId, topology: Arc<Topology>) -> Option<Self> {
+        // One adoption ends before the next begins.
         let former = core.topology();
         if former.as_ref().is_some_and(|former| former.epoch >= topology.epoch) {
             return None;
@@ -95,19 +96,45 @@ impl<'c> Adoption<'c> {
         let is_other = |partition: &Partition| {
             former.as_ref().is_none_or(|former| former.row(*partition) != topology.row(*partition))
         };
-        let changed = Partition::all().filter(is_other).collect();
+        let (changed, same): (Vec<_>, Vec<_>) = Partition::all().partition(is_other);
         let is_meant =
             topology.members.get(&own).is_some_and(|member| member.incarnation == core.incarnation);
         core.begin_epoch(topology.epoch);
+        // Before any row: what a changed row sets going looks here for the members that it concerns.
+        *core.topology.write() = Some(Arc::clone(&topology));
+        same.iter().for_each(|&partition| core.part(partition).note_adopted(topology.epoch));
         Some(Self { core, own, is_meant, topology, changed })
     }
 
-    /// Changes the rows from one on whose partitions can be locked at once; the first that cannot.
-    fn rows_while_free(&self, from: &mut usize) -> Option<Partition> {
-        let is_free = |partition: &&Partition| self.core.store.is_free(**partition);
-        let free = self.changed[*from..].iter().take_while(is_free).copied().inspect(|_| *from += 1);
-        self.change_some(free);
-        self.changed.get(*from).copied()
+    /// Changes the rows whose partitions can be locked at once; the others.
+    fn change_free(&self) -> Vec<Partition> {
+        let mut locked = Vec::new();
+        let is_free = |partition: &Partition| {
+            let is_free = self.core.store.is_free(*partition);
+            if !is_free {
+                locked.push(*partition);
+            }
+            is_free
+        };
+        self.change_some(self.changed.iter().copied().filter(is_free));
+        self.tell(&locked);
+        locked
+    }
+
+    /// Lets streams go on whose rows are changed, and a lease count as soon as no row is left that takes from this node what it
+    /// serves.
+    fn tell(&self, left: &[Partition]) {
+        self.core.note_rows_adopted();
+        let takes_away = |partition: &Partition| {
+            let row = self.topology.row(*partition);
+            let cell = self.core.part(*partition).cell.lock();
+            // Under another term somebody else may have served it in between.
+            let stays = self.is_meant && row.owner == Some(self.own) && row.since == cell.term;
+            cell.is_owner() && !stays
+        };
+        if !left.iter().any(takes_away) {
+            self.core.lease.note_adopted(self.topology.epoch);
+        }
     }
 
     fn change_some(&self, partitions: impl IntoIterator<Item = Partition>) {
@@ -118,13 +145,13 @@ impl<'c> Adoption<'c> {
                 true => change(self.core, self.own, partition, (row, &self.topology)),
                 false => change(self.core, self.own, partition, (&without(row, self.own), &self.topology)),
             }
+            self.core.part(partition).note_adopted(self.topology.epoch);
         }
     }
 
     /// Every row is changed.
     fn end(self) {
         let Self { core, own, topology, .. } = self;
-        *core.topology.write() = Some(Arc::clone(&topology));
         // Last: a lease that was granted under this epoch counts from here on.
         core.publish_epoch(topology.epoch);
         close_unused(core, own, &topology);

@@ -73,13 +73,13 @@ pub(super) struct Core {
     /// Set once, when the cluster has given this node a number.
     pub(super) identity: OnceLock<(NodeId, ClusterId)>,
     pub(super) parts: Box<[Part]>,
-    /// Written by `adopt`, after every role that it changes.
+    /// Written by `adopt`, before any role that it changes.
     pub(super) topology: RwLock<Option<Arc<Topology>>>,
-    /// The epoch adopted. Written by `adopt`, after the topology.
+    /// The epoch adopted. Written by `adopt`, after every role that it changes.
     epoch: AtomicU64,
     /// The epoch that is adopted or is being adopted. Written by `adopt` before any place changes.
     epoch_begun: AtomicU64,
-    /// Wakes who waits for it, in the order in which they came.
+    /// Wakes who waits for it, or for a row, in the order in which they came.
     epoch_changed: Notify,
     /// Grows when places change.
     pub(super) version: Version,
@@ -156,7 +156,7 @@ impl Core {
         self.identity.get().map(|(node, _)| *node)
     }
 
-    /// The topology adopted last.
+    /// The topology that is adopted, or is being adopted: a role may be of the one before still.
     pub(super) fn topology(&self) -> Option<Arc<Topology>> {
         self.topology.read().clone()
     }
@@ -183,12 +183,26 @@ impl Core {
         self.lease.note_adopted(epoch);
     }
 
+    /// Lets everybody see that rows of an epoch are taken over.
+    pub(super) fn note_rows_adopted(&self) {
+        self.epoch_changed.notify_waiters();
+    }
+
     /// Waits until this epoch is adopted.
     pub(super) async fn epoch_adopted(&self, epoch: Epoch) {
+        self.adopted(|| self.epoch() >= epoch).await;
+    }
+
+    /// Waits until the partition's row of this epoch is taken over.
+    pub(super) async fn row_adopted(&self, partition: Partition, epoch: Epoch) {
+        self.adopted(|| self.part(partition).adopted() >= epoch).await;
+    }
+
+    async fn adopted(&self, is_adopted: impl Fn() -> bool) {
         loop {
             // Before looking, so that no change in between is missed.
             let changed = self.epoch_changed.notified();
-            if self.epoch() >= epoch {
+            if is_adopted() {
                 return;
             }
             changed.await;

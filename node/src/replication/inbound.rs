@@ -201,7 +201,7 @@ impl Receiver {
         self.writer.flush().await
     }
 
-    /// Takes one message, as soon as this node knows the topology under which it was sent. Whether to go on.
+    /// Takes one message, as soon as this node knows the row under which it was sent. Whether to go on.
     async fn take<'m>(
         &mut self,
         message: Message<'m>,
@@ -209,14 +209,18 @@ impl Receiver {
         mut now: Millis,
     ) -> Result<bool, LinkError> {
         let needed = message.epoch();
-        if needed > self.core.epoch() {
+        let partition = message.partition()?;
+        if needed > self.core.part(partition).adopted() {
             // The sender waits for what is taken already, and the wait may be long.
             self.acknowledge().await?;
-            self.epoch_adopted(needed).await?;
+            self.row_adopted(partition, needed).await?;
             now = self.core.clock.now();
         }
-        let partition = message.partition()?;
-        self.core.unlocked(partition).await;
+        if !self.core.store.is_free(partition) {
+            self.core.unlocked(partition).await;
+            // A clock that goes back upsets the ages of all that is held.
+            now = self.core.clock.now();
+        }
         // Held while the message is applied: a newer connection waits, and goes on behind it.
         let mut received = self.inbound.0.lock();
         if received.connection != self.connection {
@@ -240,10 +244,10 @@ impl Receiver {
         Ok(true)
     }
 
-    async fn epoch_adopted(&self, needed: Epoch) -> Result<(), LinkError> {
+    async fn row_adopted(&self, partition: Partition, needed: Epoch) -> Result<(), LinkError> {
         let adopted = async {
             while self.inbound.is_current(self.connection) {
-                if timeout(EPOCH_LOOK_TIME, self.core.epoch_adopted(needed)).await.is_ok() {
+                if timeout(EPOCH_LOOK_TIME, self.core.row_adopted(partition, needed)).await.is_ok() {
                     return;
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use larder_proto::topology::NodeId;
+use larder_proto::topology::{Epoch, NodeId};
 use parking_lot::Mutex;
 
 use super::cell::{Cell, Role};
@@ -15,6 +15,8 @@ pub(super) struct Part {
     place: AtomicU64,
     /// When it got its owner, on the node's monotonic clock.
     owned_since_ns: AtomicU64,
+    /// The newest epoch under which its row is taken over here. Written by `adopt`, after the role.
+    adopted: AtomicU64,
     /// Whether any copy is sent effects. Changes while the partition is locked for writing.
     pub(super) is_fed: AtomicBool,
     /// Whether replies may have to wait, of reads too.
@@ -43,6 +45,16 @@ impl Part {
     /// Another node owns it from now on. Told before the new place is.
     pub(super) fn note_owner(&self, now_ns: u64) {
         self.owned_since_ns.store(now_ns, Ordering::Relaxed);
+    }
+
+    /// The newest epoch of which this node's role is known here, though other rows of it may be left to do.
+    pub(super) fn adopted(&self) -> Epoch {
+        Epoch(self.adopted.load(Ordering::Acquire))
+    }
+
+    /// Its row of this epoch is taken over.
+    pub(super) fn note_adopted(&self, epoch: Epoch) {
+        self.adopted.store(epoch.0, Ordering::Release);
     }
 
     /// Lets requests see what the cell says, which the caller has locked, as the partition.

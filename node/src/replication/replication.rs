@@ -57,7 +57,7 @@ impl Replication {
     /// This node may serve until its monotonic clock shows `until_ns`, once it has adopted `epoch`.
     pub fn grant(&self, until_ns: u64, epoch: Epoch) {
         let was_over = !self.0.holds_lease();
-        self.0.lease.grant(until_ns, epoch, || self.0.epoch());
+        self.0.lease.grant(until_ns, epoch);
         if was_over {
             self.0.changes.wake();
         }

@@ -137,7 +137,9 @@ impl Host {
         reader: &mut FrameReader,
         cx: &mut Context<'_>,
     ) -> Poll<LinkError> {
-        self.settle(clustered);
+        if let Err(error) = self.settle(clustered) {
+            return Poll::Ready(error);
+        }
         let mut turns = FRAMES_PER_TURN;
         while turns > 0 && self.has_room() {
             match reader.poll_some_frames(turns.min(READ_AHEAD_MAX), cx) {
@@ -192,8 +194,9 @@ impl Host {
     }
 
     /// Answers what the copies have by now, and what was lost.
-    fn settle(&mut self, clustered: &Clustered) {
+    fn settle(&mut self, clustered: &Clustered) -> Result<(), LinkError> {
         let mut waiting = std::mem::take(&mut self.waiting);
+        let mut lost = Vec::new();
         waiting.retain(|held| match clustered.region.settled(&held.ticket.0) {
             Settled::No => true,
             Settled::Yes => {
@@ -201,12 +204,13 @@ impl Host {
                 false
             }
             Settled::Lost => {
-                self.refuse((held.id, held.client, held.round), Verdict::Lost);
+                lost.push((held.id, held.client, held.round));
                 false
             }
         });
         self.waiting_bytes = waiting.iter().map(Held::bytes).sum();
         self.waiting = waiting;
+        lost.into_iter().try_for_each(|who| self.refuse(who, Verdict::Lost))
     }
 
     /// Takes in what has come. The items of several requests are fetched from memory at the same time.
@@ -271,8 +275,8 @@ impl Host {
                 self.waiting_bytes += held.bytes();
                 self.waiting.push_back(held);
             }
-            Ending::Elsewhere | Ending::Wait => self.refuse(who, Verdict::Refused),
-            Ending::Over(_) => self.refuse(who, Verdict::Lost),
+            Ending::Elsewhere | Ending::Wait => self.refuse(who, Verdict::Refused)?,
+            Ending::Over(_) => self.refuse(who, Verdict::Lost)?,
         }
         self.reply = reply;
         Ok(())
@@ -341,13 +345,18 @@ impl Host {
         }
     }
 
-    fn refuse(&mut self, (id, client, round): (u64, u64, u64), verdict: Verdict) {
-        if self.refused.len() >= REFUSED_CLIENTS_MAX {
-            self.refused.pop_first();
+    /// Refuses a request, and whatever comes of this round of the client behind it.
+    ///
+    /// # Errors
+    /// More clients were refused than are remembered: the link ends, since to forget one would carry out what it sent behind.
+    fn refuse(&mut self, (id, client, round): (u64, u64, u64), verdict: Verdict) -> Result<(), LinkError> {
+        if self.refused.len() >= REFUSED_CLIENTS_MAX && !self.refused.contains_key(&client) {
+            return Err(LinkError::Closed);
         }
         let known = self.refused.entry(client).or_insert(round);
         *known = (*known).max(round);
         self.answer(id, verdict, (&[], &[]));
+        Ok(())
     }
 
     fn answer(&mut self, id: u64, verdict: Verdict, (missing, reply): (&[u8], &[u8])) {

@@ -53,6 +53,8 @@ pub(super) struct Node {
     pub(super) recorder: Recorder,
     pub(super) clock: Arc<TestClock>,
     tasks: Vec<JoinHandle<()>>,
+    /// Takes over topologies as they change.
+    follows: JoinHandle<()>,
 }
 
 impl World {
@@ -88,20 +90,26 @@ impl World {
         let tasks = vec![
             spawn_local(replication.run()),
             spawn_local(accept(self.wires.listen(id), replication.clone(), seed)),
-            spawn_local(follow(Arc::clone(&self.control), replication.clone(), seed)),
         ];
+        let follows = spawn_local(follow(Arc::clone(&self.control), replication.clone(), seed));
         let recorder = replication.custody();
-        Node { id, store, replication, recorder, clock, tasks }
+        Node { id, store, replication, recorder, clock, tasks, follows }
     }
 
     pub(super) fn node(&mut self, id: NodeId) -> &mut Node {
         self.nodes.iter_mut().find(|node| node.id == id).unwrap()
     }
 
+    /// A node hears of topologies no more unless they are announced to it, as the program does.
+    pub(super) fn stop_following(&mut self, id: NodeId) {
+        self.node(id).follows.abort();
+    }
+
     /// Ends a node at once, and starts it again with an empty memory. The cluster calls it down.
     pub(super) fn restart(&mut self, id: NodeId, seed: u64) {
         let at = self.nodes.iter().position(|node| node.id == id).unwrap();
         self.nodes[at].tasks.iter().for_each(JoinHandle::abort);
+        self.nodes[at].follows.abort();
         self.wires.cut(|one, other| one == id || other == id);
         let incarnation = self.control.call_down(id);
         let node = self.start(id, incarnation, seed);
