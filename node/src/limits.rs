@@ -271,6 +271,13 @@ pub const FILL_STEP_BYTES_MIN: usize = 1024;
 /// How long one such step may hold its lock: the next has half as many bytes if it took longer.
 pub const FILL_STEP_TIME_MAX: Duration = Duration::from_micros(50);
 
+/// For how many times as long as keys were copied out a node does not copy any: clients are served meanwhile, here and where the
+/// copies are, which are busy for about as long.
+pub const FILL_RESTS: u64 = 2;
+
+/// As soon as so much rest is due it is taken. Shorter ones are not to be had from the timer.
+pub const FILL_REST_MIN: Duration = Duration::from_millis(1);
+
 /// How long a copy that did not take what it was sent is left alone before it is filled again, at first and at last.
 pub const FILL_PAUSE_MIN: Duration = Duration::from_secs(1);
 /// At last.

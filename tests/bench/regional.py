@@ -2,13 +2,13 @@
 What is measured is left to the script."""
 import binascii
 import json
+import multiprocessing
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 from nodes import LARDER, TICKS_PER_SECOND, Connection, encode, free_port
@@ -181,33 +181,37 @@ def cost(pids, port, core, idle_rate=0.0, **settings):
 
 
 class Probe:
-    """Asks one request after the other at fixed times while the block runs; `waits` are seconds from when each was due."""
+    """Asks one request after the other at fixed times while the block runs; `waits` are seconds from when each was due. In a
+    process of its own: beside others in one it would measure how Python's threads take turns."""
 
     def __init__(self, port, every_seconds, words):
-        self.connection, self.every, self.words = Connection(port), every_seconds, words
-        self.stopped, self.waits, self.errors = threading.Event(), [], 0
-        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.port, self.every, self.words, self.waits, self.errors = port, every_seconds, words, [], 0
+        own, self.told = multiprocessing.Pipe()
+        self.process = multiprocessing.get_context("fork").Process(target=self.run, args=(own,), daemon=True)
 
-    def run(self):
-        due, number = time.perf_counter(), 0
-        while not self.stopped.is_set():
+    def run(self, stop):
+        connection = Connection(self.port)
+        due, number, waits, errors = time.perf_counter(), 0, [], 0
+        while not stop.poll():
             time.sleep(max(0.0, due - time.perf_counter()))
             number += 1
-            reply = self.connection.ask(*self.words(number))
-            self.errors += reply.startswith("-") and reply != "$-1"
+            reply = connection.ask(*self.words(number))
+            errors += reply.startswith("-") and reply != "$-1"
             ended = time.perf_counter()
             while due < ended:
-                self.waits.append(ended - due)
+                waits.append(ended - due)
                 due += self.every
+        stop.send((waits, errors))
 
     def __enter__(self):
-        self.thread.start()
+        self.process.start()
         return self
 
     def __exit__(self, *_):
-        self.stopped.set()
-        self.thread.join(30)
-        self.connection.close()
+        self.told.send("enough")
+        if self.told.poll(30):
+            self.waits, self.errors = self.told.recv()
+        self.process.join(30)
 
     def at(self, part):
         """Milliseconds that this part of the requests did not exceed."""

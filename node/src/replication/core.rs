@@ -24,6 +24,7 @@ use super::inbound::Inbound;
 use super::jobs::{Job, Jobs};
 use super::keeper::Silences;
 use super::lease::Lease;
+use super::pace::Rests;
 use super::part::Part;
 use super::ports::Proposals;
 use super::refusals::Refusals;
@@ -101,6 +102,8 @@ pub(super) struct Core {
     pub(super) silences: Silences,
     /// Copies that refused what they were sent. Written by the keeper, and by who fills.
     pub(super) refusals: Refusals,
+    /// Between the steps of whatever this node fills.
+    pub(super) rests: Rests,
     pub(super) hand_overs: HandOvers,
     pub(super) jobs: Jobs,
     /// Held while a topology is adopted. What came before this node knew its number waits there.
@@ -138,6 +141,7 @@ impl Core {
             proven: Proven::default(),
             silences: Silences::default(),
             refusals: Refusals::default(),
+            rests: Rests::default(),
             hand_overs: HandOvers::default(),
             jobs: Jobs::default(),
             adopting: Mutex::default(),

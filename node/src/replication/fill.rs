@@ -105,7 +105,10 @@ impl Fill {
             self.core.unlocked(self.job.partition).await;
             let began_ns = self.core.clock.monotonic_ns();
             let next = self.step(from, steps.bytes())?;
-            steps.note(self.core.clock.monotonic_ns().saturating_sub(began_ns));
+            let ended_ns = self.core.clock.monotonic_ns();
+            let took_ns = ended_ns.saturating_sub(began_ns);
+            steps.note(took_ns);
+            self.core.rests.note(took_ns, ended_ns);
             self.feed.wake_sender();
             let Some(next) = next else { break };
             from = next;
@@ -156,9 +159,13 @@ impl Fill {
         cell.slot(self.job.node, self.job.since).filter(|slot| slot.is_fed() && !slot.is_rejected)
     }
 
-    /// Waits until little enough is under way to the node, and its queue is not half full with what clients write.
+    /// Waits until this node does not rest, little enough is under way to the copy's node, and its queue is not half full with
+    /// what clients write.
     async fn room(&self) {
         let feed = &self.feed;
+        while let Some(rest) = self.core.rests.left(self.core.clock.monotonic_ns()) {
+            sleep(rest).await;
+        }
         poll_fn(|cx| {
             feed.watch(cx.waker());
             let now_ns = self.core.clock.monotonic_ns();

@@ -1,14 +1,16 @@
 //! How fast copies at one node are filled: as fast as that node takes it in, as long as what clients write does not have to wait
 //! for it. What is sent to fill copies travels in one stream with what clients write, so how long it takes until it is
-//! acknowledged is how long a client waits: if that grows, less is sent ahead. Decisions only; who sends asks it.
+//! acknowledged is how long a client waits: if that grows, less is sent ahead. And no node copies all the time: where cores are
+//! few, clients would wait for one. Decisions only; who sends asks it.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use crate::limits::{
-    FILL_AHEAD_BYTES_MAX, FILL_AHEAD_BYTES_MIN, FILL_DELAY_MAX, FILL_STEP_BYTES, FILL_STEP_BYTES_MIN,
-    FILL_STEP_TIME_MAX,
+    FILL_AHEAD_BYTES_MAX, FILL_AHEAD_BYTES_MIN, FILL_DELAY_MAX, FILL_REST_MIN, FILL_RESTS, FILL_STEP_BYTES,
+    FILL_STEP_BYTES_MIN, FILL_STEP_TIME_MAX,
 };
 
 /// What is under way to one run of one node, and how much may be.
@@ -94,6 +96,35 @@ impl UnderWay {
     }
 }
 
+/// When this node, whatever it fills, copies nothing.
+#[derive(Debug, Default)]
+pub(super) struct Rests(Mutex<Due>);
+
+#[derive(Debug, Default)]
+struct Due {
+    /// Rest that is due and was not taken.
+    owed_ns: u64,
+    until_ns: u64,
+}
+
+impl Rests {
+    /// Notes how long a step took.
+    pub(super) fn note(&self, took_ns: u64, now_ns: u64) {
+        let mut due = self.0.lock();
+        due.owed_ns += took_ns.saturating_mul(FILL_RESTS);
+        if due.owed_ns >= FILL_REST_MIN.as_nanos() as u64 {
+            due.until_ns = now_ns + due.owed_ns;
+            due.owed_ns = 0;
+        }
+    }
+
+    /// How much is left of a rest.
+    pub(super) fn left(&self, now_ns: u64) -> Option<Duration> {
+        let left_ns = self.0.lock().until_ns.saturating_sub(now_ns);
+        (left_ns > 0).then(|| Duration::from_nanos(left_ns))
+    }
+}
+
 /// How large the steps of one fill are: as large as they may be, as long as none holds its lock for too long.
 #[derive(Debug)]
 pub(super) struct Steps {
@@ -162,6 +193,17 @@ mod tests {
         let pace = Pace::default();
         pace.sent((1, 5), FILL_AHEAD_BYTES_MIN, 1);
         assert!(!pace.has_room((1, 4), 2) && pace.has_room((2, 0), 2));
+    }
+
+    #[test]
+    fn as_long_as_it_copies_and_twice_a_node_rests() {
+        let rests = Rests::default();
+        rests.note(MS / 4, 10 * MS);
+        assert_eq!(rests.left(10 * MS), None);
+        rests.note(MS / 2, 11 * MS);
+        assert_eq!(rests.left(11 * MS), Some(Duration::from_micros(1_500)));
+        assert_eq!(rests.left(12 * MS), Some(Duration::from_micros(500)));
+        assert_eq!(rests.left(13 * MS), None);
     }
 
     #[test]
