@@ -150,7 +150,7 @@ impl Duties {
 }
 
 impl Control {
-    /// Whenever the state or Raft's view changes, and ten times a second.
+    /// Whenever the state changes, or who leads, and ten times a second.
     pub(super) async fn lead(self: Rc<Self>, node: Node<State>) {
         let mut ticks = interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -177,7 +177,7 @@ impl Control {
             loop {
                 tokio::select! {
                     biased;
-                    more = changes.changed() => if !more {
+                    more = changes.leads_otherwise(&status) => if !more {
                         return;
                     },
                     _ = states.changed() => {}

@@ -129,16 +129,8 @@ impl Control {
 
     /// A voter that cannot write its vote must not vote: it ends.
     async fn watch_raft(self: Rc<Self>, node: Node<State>) {
-        let mut changes = node.changes();
-        loop {
-            let stopped = changes.status().stopped;
-            if let Some(reason) = stopped {
-                return self.end(Phase::Failed(format!("Raft has stopped: {reason}")));
-            }
-            if !changes.changed().await {
-                return self.end(Phase::Failed("Raft has stopped".to_owned()));
-            }
-        }
+        let reason = node.changes().stopped().await;
+        self.end(Phase::Failed(format!("Raft has stopped: {reason}")));
     }
 
     /// While nobody grants leases, others may be where their addresses were not known to be; while too few have joined, they

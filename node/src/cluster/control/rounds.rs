@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use larder_proto::topology::{ClusterId, MemberState, NodeId};
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::Control;
 use super::answers::absent;
@@ -35,10 +35,14 @@ impl Control {
         replied.await.map_err(|_| absent())?
     }
 
-    /// One round after the other, while somebody waits.
+    /// One round after the other, while somebody waits. Each asks every node, so those who ask shortly after one another share one:
+    /// otherwise the messages of many nodes would grow with the square of their number.
     pub(super) async fn rounds(self: Rc<Self>, node: Node<State>) {
+        let mut pauses = interval(self.rule.length() / ROUNDS_PER_LEASE);
+        pauses.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             self.duties.asked.notified().await;
+            pauses.tick().await;
             let waiting = self.duties.waiting.take();
             if waiting.is_empty() {
                 continue;
@@ -96,6 +100,10 @@ impl Control {
         Ok(RenewReply::default())
     }
 }
+
+/// Rounds that there are at most in the time of a lease. The wait for the next one is a small part of the time between two requests of a
+/// node.
+const ROUNDS_PER_LEASE: u32 = 32;
 
 /// Requests for leases that wait for a round: as many as there are members, each asking a few times.
 const WAITING_MAX: usize = 4 * MEMBERS_MAX;

@@ -14,9 +14,8 @@ pub(super) fn spread_zones(draft: &mut Draft<'_>) {
         if zones == holders.len() || !draft.is_quiet(partition) {
             continue;
         }
-        let apart = |place: &usize| {
-            !holders.contains(place) && draft.zones(&[holders.as_slice(), &[*place]].concat()) > zones
-        };
+        let held: Vec<usize> = holders.iter().map(|holder| draft.nodes[*holder].zone).collect();
+        let apart = |place: &usize| !held.contains(&draft.nodes[*place].zone);
         let best = draft.receivers().filter(apart).min_by_key(|place| (draft.nodes[*place].held, *place));
         let Some(at) = best.filter(|at| draft.nodes[*at].filling < BALANCE_FILLING_MAX) else { continue };
         draft.add_copy(partition, at);

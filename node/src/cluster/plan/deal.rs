@@ -31,9 +31,9 @@ impl Deal {
             (0..count - 1).map(|at| self.places[(run + 1 + (shift + at) % (count - 1)) % count]).collect();
         let mut chosen = vec![owner];
         while chosen.len() <= self.wanted.min(count - 1) {
-            let zones = draft.zones(&chosen);
+            let zones: Vec<usize> = chosen.iter().map(|place| draft.nodes[*place].zone).collect();
             let fresh = |place: &&usize| !chosen.contains(place);
-            let apart = |place: &&usize| draft.zones(&[chosen.as_slice(), &[**place]].concat()) > zones;
+            let apart = |place: &&usize| !zones.contains(&draft.nodes[**place].zone);
             let best = others.iter().filter(fresh).find(apart).or_else(|| others.iter().find(fresh));
             match best {
                 Some(place) => chosen.push(*place),

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::io;
-use std::ops::RangeBounds;
+use std::ops::{Bound, RangeBounds};
 use std::rc::Rc;
 
 use larder_proto::record;
@@ -124,9 +124,10 @@ impl RaftLogReader<Types> for Log {
     ) -> io::Result<Vec<Entry>> {
         let range = (range.start_bound().cloned(), range.end_bound().cloned());
         let shared = self.shared.borrow();
-        // An empty range may be the wrong way round, which a tree does not take.
-        let entries = shared.entries.iter().filter(|(index, _)| range.contains(index));
-        Ok(entries.map(|(_, entry)| entry.clone()).collect())
+        // An empty range may be the wrong way round, which a tree does not take: without its end none is.
+        let entries = shared.entries.range((range.0, Bound::Unbounded));
+        let within = entries.take_while(|(index, _)| range.contains(index));
+        Ok(within.map(|(_, entry)| entry.clone()).collect())
     }
 
     async fn read_vote(&mut self) -> io::Result<Option<Vote>> {

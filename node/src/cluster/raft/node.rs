@@ -354,15 +354,46 @@ impl StatusChanges {
     pub async fn changed(&mut self) -> bool {
         self.0.changed().await.is_ok()
     }
+
+    /// Waits until another leads, or in another term, than this status says; false as [`StatusChanges::changed`]. The leader's status
+    /// changes with everything that any node answers.
+    pub async fn leads_otherwise(&mut self, than: &RaftStatus) -> bool {
+        loop {
+            let seen = leading(&self.0.borrow_and_update());
+            if seen != (than.term, than.leader, than.leads) {
+                return true;
+            }
+            if !self.changed().await {
+                return false;
+            }
+        }
+    }
+
+    /// Waits until Raft has stopped; why.
+    pub async fn stopped(&mut self) -> String {
+        loop {
+            if let Err(reason) = &self.0.borrow_and_update().running_state {
+                return reason.to_string();
+            }
+            if !self.changed().await {
+                return "it was shut down".to_owned();
+            }
+        }
+    }
+}
+
+fn leading(metrics: &RaftMetrics<Types>) -> (u64, Option<NodeId>, bool) {
+    (metrics.current_term, metrics.current_leader.map(NodeId), metrics.state == ServerState::Leader)
 }
 
 fn status(metrics: &RaftMetrics<Types>) -> RaftStatus {
     let membership = metrics.membership_config.membership();
     let matching = metrics.replication.iter().flatten();
+    let (term, leader, leads) = leading(metrics);
     RaftStatus {
-        term: metrics.current_term,
-        leader: metrics.current_leader.map(NodeId),
-        leads: metrics.state == ServerState::Leader,
+        term,
+        leader,
+        leads,
         last_index: metrics.last_log_index.unwrap_or(0),
         applied: metrics.last_applied.map_or(0, |id| id.index),
         snapshot: metrics.snapshot.map_or(0, |id| id.index),
