@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use larder_node::sabotage::Rule;
-use larder_tests::simulation::{each_seed, simulate, simulate_voters};
+use larder_tests::simulation::{AT_REST, Role, each_seed, measure, simulate, simulate_voters};
 
 #[test]
 fn what_clients_saw_could_have_been() {
@@ -64,6 +64,27 @@ fn effects_that_are_applied_out_of_order_are_found_out() {
     is_found_out(Rule::Order);
 }
 
+#[test]
+fn the_control_plane_costs_a_node_no_more_where_there_are_more() {
+    if let Some(nodes) = number("LARDER_NODES") {
+        let founders = number("LARDER_FOUNDERS").map_or_else(|| vec![3, nodes], |founders| vec![founders]);
+        for founders in founders {
+            println!("{}", measure(1, nodes, founders).unwrap_or_else(|fault| panic!("{fault}")));
+        }
+    } else if MANY {
+        let costs = measure(1, 16, 16).unwrap_or_else(|fault| panic!("{fault}"));
+        let rest = costs.spells.iter().find(|spell| spell.name == AT_REST).expect("some rest");
+        let (leader, other) =
+            (rest.messages_per_second(Role::Leader), rest.messages_per_second(Role::Ordinary));
+        assert!(other < MESSAGES_PER_SECOND_MAX, "{costs}");
+        assert!(leader < 15.0 * MESSAGES_PER_SECOND_MAX, "{costs}");
+    }
+}
+
+fn number(name: &str) -> Option<usize> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
 /// Only where seeds are cheap.
 fn is_found_out(rule: Rule) {
     if !MANY {
@@ -87,3 +108,7 @@ const ANSWERED_MEAN_MIN: u64 = 200;
 
 /// Once faults have ended so many are answered in any seed.
 const ANSWERED_MIN: u64 = 5;
+
+/// Of a node that only listens, in both directions, each call with its answer: Raft's heartbeat each 50 ms, 32 rounds in a lease of
+/// 500 ms, four requests for one in it, and four for what it shows of them in a second; and some more.
+const MESSAGES_PER_SECOND_MAX: f64 = 2.0 * (20.0 + 64.0 + 8.0 + 4.0) * 1.05;

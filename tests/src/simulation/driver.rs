@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use larder_node::cluster::raft::seed_thread;
+use rustix::time::{ClockId, clock_gettime};
 use tokio::task::LocalSet;
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -66,6 +67,8 @@ pub struct Orders {
     real_ns: Arc<AtomicU64>,
     queue: Rc<RefCell<Vec<Order>>>,
     observer: Rc<RefCell<Option<Observer>>>,
+    /// Nanoseconds of this thread's time that each process took, once somebody wants to know. Written by the driver.
+    worked_ns: Rc<RefCell<Option<BTreeMap<IpAddr, u64>>>>,
     /// Until when each process stands still. Written by the driver.
     standing: Rc<RefCell<BTreeMap<IpAddr, u64>>>,
 }
@@ -85,6 +88,7 @@ impl Orders {
             real_ns: Arc::default(),
             queue: Rc::default(),
             observer: Rc::default(),
+            worked_ns: Rc::default(),
             standing: Rc::default(),
         }
     }
@@ -128,6 +132,18 @@ impl Orders {
     #[must_use]
     pub fn stands_still(&self, host: IpAddr, now_ns: u64) -> bool {
         self.standing.borrow().get(&host).is_some_and(|until_ns| *until_ns > now_ns)
+    }
+
+    /// Counts from here on what time each process takes.
+    pub fn measure_work(&self) {
+        self.worked_ns.borrow_mut().get_or_insert_default();
+    }
+
+    /// Nanoseconds of this thread's time that each host's process has taken since it was asked to be counted. What the simulated network
+    /// takes is in no process's but where the process itself calls it.
+    #[must_use]
+    pub fn worked_ns(&self) -> BTreeMap<IpAddr, u64> {
+        self.worked_ns.borrow().clone().unwrap_or_default()
     }
 
     /// Calls this whenever nobody has anything left to do at some time.
@@ -280,7 +296,11 @@ impl Driver {
         let Some(process) = self.processes.get_mut(&host) else { return };
         self.orders.wires.note(b'p', &[self.orders.now_ns()], host.to_string().as_bytes());
         telling::note_turn(self.orders.now_ns(), host);
+        let begun_ns = self.orders.worked_ns.borrow().is_some().then(thread_time_ns);
         let ended = process.poll();
+        if let (Some(begun_ns), Some(worked_ns)) = (begun_ns, self.orders.worked_ns.borrow_mut().as_mut()) {
+            *worked_ns.entry(host).or_default() += thread_time_ns() - begun_ns;
+        }
         if process.paused_until_ns > self.orders.now_ns() {
             self.orders.standing.borrow_mut().insert(host, process.paused_until_ns);
         }
@@ -296,6 +316,13 @@ impl Driver {
         let known = resumed.chain(self.orders.wires.next_ns()).min();
         known.unwrap_or_else(|| self.orders.now_ns() + IDLE_NS)
     }
+}
+
+/// Nanoseconds for which this thread has had a core.
+#[must_use]
+pub(super) fn thread_time_ns() -> u64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
 /// The host of the scenario.

@@ -20,7 +20,8 @@ use larder_node::config::{self, Config};
 use larder_node::link::Secret;
 use larder_node::net::{Accept, Network};
 use larder_node::server::{
-    Facts, LocalWorker, Membership, NodeStatistics, Password, Shared, SharedParts, Tunables, Worker,
+    Facts, LocalWorker, Membership, NodeStatistics, Password, Place as At, Shared, SharedParts, Tunables,
+    Worker,
 };
 use larder_node::store::{Access, Store, StoreSettings};
 use larder_proto::effect::{Effect, decode_all};
@@ -34,11 +35,20 @@ use super::cluster::{Place, Program};
 
 /// A cluster of Larder nodes.
 pub struct Nodes {
-    /// How many found it.
-    pub founders: usize,
-    /// Copies beside each owner.
-    pub replicas: u8,
+    /// How many there are when all run.
+    pub hosts: usize,
     running: Running,
+    orders: NodeOrders,
+}
+
+/// What each node is started with.
+#[derive(Clone, Copy)]
+struct NodeOrders {
+    /// How many found the cluster.
+    founders: usize,
+    /// Copies beside each owner.
+    replicas: u8,
+    raft: RaftSettings,
 }
 
 /// What is known from outside of the nodes that run, by host.
@@ -51,10 +61,22 @@ struct Known {
 }
 
 impl Nodes {
-    /// No node runs yet.
+    /// No node runs yet. All of them found the cluster, and their logs are so short that snapshots are needed all the time.
     #[must_use]
     pub fn new(founders: usize, replicas: u8) -> Self {
-        Self { founders, replicas, running: Rc::new(RefCell::new(vec![None; founders])) }
+        let raft = RaftSettings { snapshot_entries: 200, kept_entries: 20, ..RaftSettings::default() };
+        Self::with(founders, NodeOrders { founders, replicas, raft })
+    }
+
+    /// No node runs yet. So many of them found the cluster, the others join it; one copy beside each owner, and Raft as the program
+    /// has it.
+    #[must_use]
+    pub fn as_usual(hosts: usize, founders: usize) -> Self {
+        Self::with(hosts, NodeOrders { founders, replicas: 1, raft: RaftSettings::default() })
+    }
+
+    fn with(hosts: usize, orders: NodeOrders) -> Self {
+        Self { hosts, running: Rc::new(RefCell::new(vec![None; hosts])), orders }
     }
 
     /// The node on this host, if it runs.
@@ -108,6 +130,55 @@ impl Nodes {
         Ok(found)
     }
 
+    /// Whether for each partition a node runs that serves it.
+    ///
+    /// # Errors
+    /// The first that nobody serves.
+    pub fn are_serving(&self) -> Result<(), String> {
+        let running = self.running.borrow();
+        let serving: Vec<_> = running
+            .iter()
+            .flatten()
+            .map(|known| known.regional.replication())
+            .filter(|node| node.holds_lease())
+            .collect();
+        let served = |partition: &Partition| serving.iter().any(|node| node.place(*partition) == At::Here);
+        let missing = Partition::all().find(|partition| !served(partition));
+        missing.map_or(Ok(()), |partition| Err(format!("nobody serves partition {}", partition.index())))
+    }
+
+    /// Whether those that run are up, know the newest topology, and hold everything with all copies.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn are_well(&self) -> Result<(), String> {
+        let running = self.running.borrow();
+        let topology = self.newest().ok_or("nobody knows of a cluster")?;
+        for (number, node) in running.iter().enumerate() {
+            let Some(Known { regional: node, .. }) = node else { continue };
+            let epoch = node.replication().topology().map(|topology| topology.epoch);
+            if epoch != Some(topology.epoch) || !node.replication().holds_lease() {
+                return Err(format!(
+                    "node {number} is at {epoch:?} of {:?}, or has no lease",
+                    topology.epoch
+                ));
+            }
+        }
+        let run = running.iter().flatten().count();
+        let up = topology.members.values().filter(|member| member.state == MemberState::Up).count();
+        if up != run {
+            return Err(format!("{up} of {run} members are up: {:?}", topology.members));
+        }
+        let wanted = usize::from(self.orders.replicas).min(run - 1);
+        for (partition, row) in topology.rows.iter().enumerate() {
+            let in_sync = row.copies.iter().filter(|copy| copy.state == CopyState::InSync).count();
+            if row.owner.is_none() || in_sync != wanted || row.copies.len() != wanted {
+                return Err(format!("partition {partition}: {row:?}"));
+            }
+        }
+        Ok(())
+    }
+
     /// The newest topology that any running node has adopted.
     #[must_use]
     pub fn newest(&self) -> Option<Arc<Topology>> {
@@ -119,8 +190,7 @@ impl Nodes {
 
 impl Program for Nodes {
     fn boot(&self, place: Place) -> Pin<Box<dyn Future<Output = ()>>> {
-        let (founders, replicas) = (self.founders, self.replicas);
-        Box::pin(node(place, founders, replicas, Rc::clone(&self.running)))
+        Box::pin(node(place, self.orders, Rc::clone(&self.running)))
     }
 
     fn killed(&self, node: usize) {
@@ -128,42 +198,26 @@ impl Program for Nodes {
     }
 
     fn health(&self) -> Result<(), String> {
-        let running = self.running.borrow();
-        if let Some(down) = running.iter().position(Option::is_none) {
+        if let Some(down) = self.running.borrow().iter().position(Option::is_none) {
             return Err(format!("node {down} does not run"));
         }
-        let topology = self.newest().ok_or("nobody knows of a cluster")?;
-        for (number, Known { regional: node, .. }) in running.iter().flatten().enumerate() {
-            let epoch = node.replication().topology().map(|topology| topology.epoch);
-            if epoch != Some(topology.epoch) || !node.replication().holds_lease() {
-                return Err(format!(
-                    "node {number} is at {epoch:?} of {:?}, or has no lease",
-                    topology.epoch
-                ));
-            }
+        self.are_well()?;
+        let members = self.newest().map_or(0, |topology| topology.members.len());
+        if members == self.hosts {
+            Ok(())
+        } else {
+            Err(format!("{members} members for {} hosts", self.hosts))
         }
-        let up = topology.members.values().filter(|member| member.state == MemberState::Up).count();
-        if up != self.founders || topology.members.len() != self.founders {
-            return Err(format!("{up} of {} members are up: {:?}", self.founders, topology.members));
-        }
-        let wanted = usize::from(self.replicas).min(self.founders - 1);
-        for (partition, row) in topology.rows.iter().enumerate() {
-            let in_sync = row.copies.iter().filter(|copy| copy.state == CopyState::InSync).count();
-            if row.owner.is_none() || in_sync != wanted || row.copies.len() != wanted {
-                return Err(format!("partition {partition}: {row:?}"));
-            }
-        }
-        Ok(())
     }
 }
 
-async fn node(place: Place, founders: usize, replicas: u8, running: Running) {
+async fn node(place: Place, orders: NodeOrders, running: Running) {
     let mut random = Rng::with_seed(place.seed);
     let clock: Arc<dyn Clock> = place.clock.clone();
     let network: Arc<dyn Network> = Arc::new(place.network.clone());
     let store = Arc::new(store().expect("addresses for the store"));
     let regional = Regional::new(RegionParts {
-        settings: settings(&place, founders, replicas),
+        settings: settings(&place, orders),
         clock: Arc::clone(&clock),
         network: Arc::clone(&network),
         secret: Secret::new("the secret of the simulation"),
@@ -207,17 +261,17 @@ fn store() -> std::io::Result<Store> {
     })
 }
 
-fn settings(place: &Place, founders: usize, replicas: u8) -> ClusterSettings {
+fn settings(place: &Place, orders: NodeOrders) -> ClusterSettings {
     ClusterSettings {
         region: "local".to_owned(),
         host: place.host.to_string(),
         port: PORT,
         zone: String::new(),
         join: vec![("nodes".to_owned(), PORT + 2)],
-        expected: founders as u32,
-        replicas,
+        expected: orders.founders as u32,
+        replicas: orders.replicas,
         lease: Duration::from_millis(config().lease_ms),
-        raft: RaftSettings { snapshot_entries: 200, kept_entries: 20, ..RaftSettings::default() },
+        raft: orders.raft,
     }
 }
 

@@ -44,7 +44,7 @@ impl Owners {
     /// Looks at all nodes.
     pub fn look(&self, now_ns: u64, orders: &Orders) {
         let mut serving: Vec<(Partition, usize)> = Vec::new();
-        for node in 0..self.nodes.founders {
+        for node in 0..self.nodes.hosts {
             let Some(running) = self.nodes.running(node) else { continue };
             let serves = running.replication().holds_lease();
             // Whoever stands still answers nothing; when it goes on it looks at its lease.

@@ -104,6 +104,9 @@ impl State {
         let number = self.number();
         let room_bytes = ROOM_BYTES[self.random.usize(0..ROOM_BYTES.len())];
         self.connections.insert(number, Connection::new(addresses, room_bytes));
+        if let Some(meter) = &mut self.meter {
+            meter.open(number, addresses[1]);
+        }
         if let Some(backlog) = self.listeners.get_mut(&addresses[1]) {
             backlog.waiting.push_back((number, addresses[0]));
             self.woken.extend(backlog.acceptor.take());

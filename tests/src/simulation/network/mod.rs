@@ -3,6 +3,7 @@
 mod connection;
 mod events;
 mod host;
+mod meter;
 mod path;
 mod state;
 mod stream;
@@ -11,5 +12,6 @@ mod tests;
 mod wires;
 
 pub use host::HostNetwork;
+pub use meter::{Flow, Sum, Topic, Traffic};
 pub use path::PathSettings;
 pub use wires::Wires;

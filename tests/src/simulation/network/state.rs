@@ -9,6 +9,7 @@ use std::task::Waker;
 use fastrand::Rng;
 
 use super::connection::{Connection, Segment};
+use super::meter::Meter;
 use super::path::{Path, PathSettings};
 use crate::simulation::Trace;
 
@@ -18,6 +19,8 @@ pub(super) struct State {
     pub(super) now_ns: u64,
     pub(super) random: Rng,
     pub(super) trace: Trace,
+    /// Reads along, if it was asked for.
+    pub(super) meter: Option<Meter>,
     pub(super) hosts: BTreeMap<IpAddr, Host>,
     pub(super) names: BTreeMap<String, Vec<IpAddr>>,
     pub(super) usual: PathSettings,
@@ -79,6 +82,7 @@ impl State {
             now_ns: 0,
             random: Rng::with_seed(seed),
             trace: Trace::default(),
+            meter: None,
             hosts: BTreeMap::new(),
             names: BTreeMap::new(),
             usual: PathSettings::default(),
@@ -150,6 +154,10 @@ impl State {
         let Some(found) = self.connections.get(&connection) else { return };
         let (from, to) = (found.ends[side].address.ip(), found.ends[1 - side].address.ip());
         let at_ns = self.arrival_ns(from, to, bytes.len());
+        if let Some(meter) = &mut self.meter {
+            let hosts = if side == 0 { [from, to] } else { [to, from] };
+            meter.read(connection, side, hosts, bytes);
+        }
         let Some(found) = self.connections.get_mut(&connection) else { return };
         let end = &mut found.ends[side];
         let at_ns = end.outgoing.back().map_or(at_ns, |last| at_ns.max(last.at_ns));
@@ -170,6 +178,9 @@ impl State {
     pub(super) fn remove_if_over(&mut self, connection: u64) {
         if self.connections.get(&connection).is_some_and(Connection::is_over) {
             self.connections.remove(&connection);
+            if let Some(meter) = &mut self.meter {
+                meter.close(connection);
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
+use super::meter::{Meter, Traffic};
 use super::path::PathSettings;
 use super::state::{Event, Host, State};
 
@@ -140,6 +141,17 @@ impl Wires {
     #[must_use]
     pub fn trace(&self) -> (u64, u64) {
         self.with(|state| (state.trace.hash(), state.trace.events()))
+    }
+
+    /// Counts from here on what is sent on new connections to this port of any host.
+    pub fn measure(&self, port: u16) {
+        self.with(|state| state.meter = Some(Meter::new(port)));
+    }
+
+    /// What was counted.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        self.with(|state| state.meter.as_ref().map(|meter| meter.traffic.clone()).unwrap_or_default())
     }
 
     /// How many connections there are.
