@@ -200,7 +200,8 @@ pub const PEER_PAUSE: Duration = Duration::from_millis(20);
 /// Messages from another node that are taken in before others of the worker get their turn.
 pub const FRAMES_PER_TURN: usize = 256;
 
-/// Clients of another node of which it is remembered that something of theirs was refused.
+/// Clients of another node of which it is remembered that something of theirs was refused. If there are more the link ends, and all
+/// that was under way on it is sent again.
 pub const REFUSED_CLIENTS_MAX: usize = 16_384;
 
 /// Steps of one scan that find nothing before the client is told so.
@@ -274,6 +275,9 @@ pub const FILL_STEP_TIME_MAX: Duration = Duration::from_micros(50);
 /// For how many times as long as keys were copied out a node does not copy any: clients are served meanwhile, here and where the
 /// copies are, which are busy for about as long.
 pub const FILL_RESTS: u64 = 2;
+
+/// A step that took longer, of a huge key or of a process that was stopped, counts as this long.
+pub const FILL_REST_STEP_MAX: Duration = Duration::from_millis(50);
 
 /// As soon as so much rest is due it is taken. Shorter ones are not to be had from the timer.
 pub const FILL_REST_MIN: Duration = Duration::from_millis(1);

@@ -186,8 +186,8 @@ class Probe:
 
     def __init__(self, port, every_seconds, words):
         self.port, self.every, self.words, self.waits, self.errors = port, every_seconds, words, [], 0
-        own, self.told = multiprocessing.Pipe()
-        self.process = multiprocessing.get_context("fork").Process(target=self.run, args=(own,), daemon=True)
+        self.given, self.told = multiprocessing.Pipe()
+        self.process = multiprocessing.get_context("fork").Process(target=self.run, args=(self.given,), daemon=True)
 
     def run(self, stop):
         connection = Connection(self.port)
@@ -205,12 +205,14 @@ class Probe:
 
     def __enter__(self):
         self.process.start()
+        self.given.close()
         return self
 
     def __exit__(self, *_):
         self.told.send("enough")
-        if self.told.poll(30):
-            self.waits, self.errors = self.told.recv()
+        if not self.told.poll(30):
+            sys.exit(f"a probe of port {self.port} does not end")
+        self.waits, self.errors = self.told.recv()
         self.process.join(30)
 
     def at(self, part):

@@ -25,8 +25,9 @@ found=$(for number in $(seq 1 200); do echo "GET cli:$number"; done | "${cli[@]}
 # A node that lost the key a moment ago, as happens while a cluster forms, serves it for a second instead.
 moved=0
 for ((deadline = SECONDS + 20; moved != ${#ports[@]} - 1 && SECONDS < deadline; )); do
-    replies=$(for port in "${ports[@]}"; do timeout 20 redis-cli -p "$port" GET cli:1 2>&1; done)
+    replies=$(for port in "${ports[@]}"; do timeout 20 redis-cli -p "$port" GET cli:1 2>&1 || true; done)
     moved=$(grep -c '^MOVED' <<<"$replies" || true)
+    ((moved == ${#ports[@]} - 1)) || sleep 0.1
 done
 ((moved == ${#ports[@]} - 1)) || fail "$moved of ${#ports[@]} nodes answer MOVED: $replies"
 

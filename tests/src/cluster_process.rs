@@ -324,8 +324,11 @@ impl RedisCluster {
         }
         cluster.each(|port| Connection::open(port).ok()?.call(&["PING"]).ok())?;
         let hosts = cluster.ports.iter().map(|port| format!("127.0.0.1:{port}"));
-        let made =
-            Command::new("redis-cli").args(["--cluster", "create"]).args(hosts).arg("--cluster-yes").output();
+        let made = Command::new("timeout")
+            .args(["60", "redis-cli", "--cluster", "create"])
+            .args(hosts)
+            .arg("--cluster-yes")
+            .output();
         let made = made.map_err(|error| format!("redis-cli cannot be run: {error}"))?;
         if !made.status.success() {
             let [out, err] =

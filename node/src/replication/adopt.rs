@@ -7,12 +7,15 @@ use larder_proto::slot::Partition;
 use larder_proto::topology::{ClusterId, Incarnation, NodeId, Row, Topology};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep};
 
 use super::cell::{Adopted, Cell, Role};
 use super::core::Core;
 use super::feed::Feed;
 use super::jobs::{FillJob, Job};
 use super::messages::{Start, frame, kind, put};
+use crate::limits::{LOCK_LOOKS_MAX, LOCK_PATIENCE, LOCK_PAUSE};
 use crate::store::{Access, PartitionGuard};
 
 /// The newest topology that this node was told of and has not begun to take over. Told from any thread.
@@ -41,12 +44,8 @@ pub(super) async fn keep_adopting(core: Arc<Core>) {
         let Some(adoption) = newest.and_then(|(own, newest)| Adoption::begin(&core, own, newest)) else {
             continue;
         };
-        let mut locked = adoption.change_free();
-        while let Some(partition) = locked.pop() {
-            core.unlocked(partition).await;
-            adoption.change_some([partition]);
-            adoption.tell(&locked);
-        }
+        let left = adoption.change_free(adoption.changed.clone());
+        adoption.change_locked(left).await;
         adoption.end();
     }
 }
@@ -107,56 +106,83 @@ impl<'c> Adoption<'c> {
     }
 
     /// Changes the rows whose partitions can be locked at once; the others.
-    fn change_free(&self) -> Vec<Partition> {
-        let mut locked = Vec::new();
-        let is_free = |partition: &Partition| {
-            let is_free = self.core.store.is_free(*partition);
-            if !is_free {
-                locked.push(*partition);
-            }
-            is_free
-        };
-        self.change_some(self.changed.iter().copied().filter(is_free));
-        self.tell(&locked);
-        locked
+    fn change_free(&self, mut partitions: Vec<Partition>) -> Vec<Partition> {
+        if !partitions.iter().any(|partition| self.core.store.is_free(*partition)) {
+            return partitions;
+        }
+        {
+            let _changing = self.core.version.change();
+            partitions.retain(|partition| {
+                let is_locked = !self.core.store.is_free(*partition);
+                if !is_locked {
+                    self.change_one(*partition);
+                }
+                is_locked
+            });
+        }
+        self.tell(&partitions);
+        partitions
     }
 
-    /// Lets streams go on whose rows are changed, and a lease count as soon as no row is left that takes from this node what it
-    /// serves.
+    /// Changes each of these rows as soon as its partition can be locked. If none can for [`LOCK_PATIENCE`] the caller stands in
+    /// line as everybody does.
+    async fn change_locked(&self, mut left: Vec<Partition>) {
+        let (mut looks, mut since) = (0, Instant::now());
+        while !left.is_empty() && since.elapsed() < LOCK_PATIENCE {
+            if looks < LOCK_LOOKS_MAX {
+                yield_now().await;
+            } else {
+                sleep(LOCK_PAUSE).await;
+            }
+            looks += 1;
+            let before = left.len();
+            left = self.change_free(left);
+            if left.len() < before {
+                since = Instant::now();
+            }
+        }
+        self.change_some(left);
+    }
+
+    /// Lets streams and workers go on whose rows are changed, and a lease count as soon as no row is left that takes from this
+    /// node what it serves.
     fn tell(&self, left: &[Partition]) {
-        self.core.note_rows_adopted();
+        let core = self.core;
+        core.note_rows_adopted();
         let takes_away = |partition: &Partition| {
             let row = self.topology.row(*partition);
-            let cell = self.core.part(*partition).cell.lock();
+            let cell = core.part(*partition).cell.lock();
             // Under another term somebody else may have served it in between.
             let stays = self.is_meant && row.owner == Some(self.own) && row.since == cell.term;
             cell.is_owner() && !stays
         };
         if !left.iter().any(takes_away) {
-            self.core.lease.note_adopted(self.topology.epoch);
+            core.lease.note_adopted(self.topology.epoch);
         }
+        core.feeds().iter().for_each(|feed| feed.wake_sender());
+        core.changes.wake();
     }
 
     fn change_some(&self, partitions: impl IntoIterator<Item = Partition>) {
         let _changing = self.core.version.change();
-        for partition in partitions {
-            let row = self.topology.row(partition);
-            match self.is_meant {
-                true => change(self.core, self.own, partition, (row, &self.topology)),
-                false => change(self.core, self.own, partition, (&without(row, self.own), &self.topology)),
-            }
-            self.core.part(partition).note_adopted(self.topology.epoch);
+        partitions.into_iter().for_each(|partition| self.change_one(partition));
+    }
+
+    /// Where places may change.
+    fn change_one(&self, partition: Partition) {
+        let row = self.topology.row(partition);
+        match self.is_meant {
+            true => change(self.core, self.own, partition, (row, &self.topology)),
+            false => change(self.core, self.own, partition, (&without(row, self.own), &self.topology)),
         }
+        self.core.part(partition).note_adopted(self.topology.epoch);
     }
 
     /// Every row is changed.
     fn end(self) {
-        let Self { core, own, topology, .. } = self;
-        // Last: a lease that was granted under this epoch counts from here on.
-        core.publish_epoch(topology.epoch);
-        close_unused(core, own, &topology);
-        core.feeds().iter().for_each(|feed| feed.wake_sender());
-        core.changes.wake();
+        self.tell(&[]);
+        self.core.publish_epoch(self.topology.epoch);
+        close_unused(self.core, self.own, &self.topology);
     }
 }
 

@@ -180,11 +180,10 @@ impl Core {
         self.epoch_begun.store(epoch.0, Ordering::Release);
     }
 
-    /// Lets everybody see that an epoch is adopted.
+    /// Lets everybody see that an epoch is adopted, with every row.
     pub(super) fn publish_epoch(&self, epoch: Epoch) {
         self.epoch.store(epoch.0, Ordering::Release);
         self.epoch_changed.notify_waiters();
-        self.lease.note_adopted(epoch);
     }
 
     /// Lets everybody see that rows of an epoch are taken over.

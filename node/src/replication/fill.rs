@@ -2,16 +2,18 @@
 //! copy, and proves that it has everything before that is proposed. It ends early when the copy is none any more. It works in
 //! small steps, as many as `pace` lets it.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use larder_proto::slot::Partition;
 use larder_proto::topology::{CopyState, Epoch, NodeId, RowChange, Step};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::yield_now;
-use tokio::time::{sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::cell::{Cell, Slot, Stage};
 use super::core::Core;
@@ -103,12 +105,7 @@ impl Fill {
         loop {
             self.room().await;
             self.core.unlocked(self.job.partition).await;
-            let began_ns = self.core.clock.monotonic_ns();
-            let next = self.step(from, steps.bytes())?;
-            let ended_ns = self.core.clock.monotonic_ns();
-            let took_ns = ended_ns.saturating_sub(began_ns);
-            steps.note(took_ns);
-            self.core.rests.note(took_ns, ended_ns);
+            let next = self.step(from, &mut steps)?;
             self.feed.wake_sender();
             let Some(next) = next else { break };
             from = next;
@@ -118,13 +115,14 @@ impl Fill {
         self.require()
     }
 
-    /// Sends about so many bytes of keys. Where to go on, or `None` at the end; `None` for all if the copy is none any more.
-    fn step(&self, from: u64, bytes_max: usize) -> Option<Option<u64>> {
+    /// Sends some keys. Where to go on, or `None` at the end; `None` for all if the copy is none any more.
+    fn step(&self, from: u64, steps: &mut Steps) -> Option<Option<u64>> {
         let core = &self.core;
         // Locked for reading: nobody writes meanwhile, so keys and effects are sent in one order.
         let guard = core.store.lock_partition(self.job.partition, Access::Read, core.clock.now());
+        let began_ns = core.clock.monotonic_ns();
         let mut keys = Vec::new();
-        let copied = guard.copy_out(from, bytes_max, &mut keys);
+        let copied = guard.copy_out(from, steps.bytes(), &mut keys);
         let partition = self.job.partition.index() as u64;
         let message = Effects { partition, term: self.term, effects: &keys, ..Effects::default() };
         let mut bytes = Vec::new();
@@ -134,7 +132,11 @@ impl Fill {
         let slot = self.slot(&mut cell)?;
         let position = core.append(feed, &bytes);
         slot.note(position);
-        self.filling.pace.sent((feed.number, position), bytes.len(), core.clock.monotonic_ns());
+        let now_ns = core.clock.monotonic_ns();
+        self.filling.pace.sent((feed.number, position), bytes.len(), now_ns);
+        let took_ns = now_ns.saturating_sub(began_ns);
+        steps.note(took_ns);
+        core.rests.note(took_ns, now_ns);
         Some(copied.next)
     }
 
@@ -163,15 +165,21 @@ impl Fill {
     /// what clients write.
     async fn room(&self) {
         let feed = &self.feed;
-        while let Some(rest) = self.core.rests.left(self.core.clock.monotonic_ns()) {
-            sleep(rest).await;
-        }
+        let mut timer = pin!(sleep(Duration::ZERO));
         poll_fn(|cx| {
             feed.watch(cx.waker());
             let now_ns = self.core.clock.monotonic_ns();
+            // While it rests too: when an acknowledgement came is seen here.
             let may_send = self.filling.pace.has_room((feed.number, feed.acknowledged()), now_ns);
-            let has_room = feed.is_closed() || may_send && feed.bytes() <= feed.bytes_max() / 2;
-            if has_room { Poll::Ready(()) } else { Poll::Pending }
+            if feed.is_closed() {
+                return Poll::Ready(());
+            }
+            if !may_send || feed.bytes() > feed.bytes_max() / 2 {
+                return Poll::Pending;
+            }
+            let Some(rest) = self.core.rests.left(now_ns) else { return Poll::Ready(()) };
+            timer.as_mut().reset(Instant::now() + rest);
+            timer.as_mut().poll(cx)
         })
         .await;
     }
@@ -224,9 +232,7 @@ pub(super) async fn propose_proven(core: Arc<Core>) {
 fn is_open(core: &Core, job: &FillJob, term: Epoch) -> bool {
     let is_filling = core.topology().is_some_and(|topology| {
         let copy = topology.row(job.partition).copy(job.node).copied();
-        // The one that names the copy may not be taken over as a whole yet.
-        topology.epoch < job.since
-            || copy.is_some_and(|copy| copy.since == job.since && copy.state == CopyState::Filling)
+        copy.is_some_and(|copy| copy.since == job.since && copy.state == CopyState::Filling)
     });
     let mut cell = core.part(job.partition).cell.lock();
     let counts = cell.is_owner() && cell.term == term;

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use larder_proto::topology::Epoch;
 use parking_lot::Mutex;
 
-/// This node's lease. It is granted under an epoch, and counts from when that is adopted.
+/// This node's lease. It is granted under an epoch, and counts from when no row of that is left that takes from this node what it
+/// serves.
 #[derive(Debug, Default)]
 pub(super) struct Lease {
     /// Nanoseconds of the monotonic clock.

@@ -9,8 +9,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::limits::{
-    FILL_AHEAD_BYTES_MAX, FILL_AHEAD_BYTES_MIN, FILL_DELAY_MAX, FILL_REST_MIN, FILL_RESTS, FILL_STEP_BYTES,
-    FILL_STEP_BYTES_MIN, FILL_STEP_TIME_MAX,
+    FILL_AHEAD_BYTES_MAX, FILL_AHEAD_BYTES_MIN, FILL_DELAY_MAX, FILL_REST_MIN, FILL_REST_STEP_MAX,
+    FILL_RESTS, FILL_STEP_BYTES, FILL_STEP_BYTES_MIN, FILL_STEP_TIME_MAX,
 };
 
 /// What is under way to one run of one node, and how much may be.
@@ -108,12 +108,12 @@ struct Due {
 }
 
 impl Rests {
-    /// Notes how long a step took.
+    /// Notes how long a step took. What counts of one that took very long, perhaps since the process was stopped, is bounded.
     pub(super) fn note(&self, took_ns: u64, now_ns: u64) {
         let mut due = self.0.lock();
-        due.owed_ns += took_ns.saturating_mul(FILL_RESTS);
+        due.owed_ns += took_ns.min(FILL_REST_STEP_MAX.as_nanos() as u64) * FILL_RESTS;
         if due.owed_ns >= FILL_REST_MIN.as_nanos() as u64 {
-            due.until_ns = now_ns + due.owed_ns;
+            due.until_ns = due.until_ns.max(now_ns) + due.owed_ns;
             due.owed_ns = 0;
         }
     }
@@ -204,6 +204,9 @@ mod tests {
         assert_eq!(rests.left(11 * MS), Some(Duration::from_micros(1_500)));
         assert_eq!(rests.left(12 * MS), Some(Duration::from_micros(500)));
         assert_eq!(rests.left(13 * MS), None);
+        rests.note(10_000 * MS, 20 * MS);
+        rests.note(MS, 20 * MS);
+        assert_eq!(rests.left(20 * MS), Some(FILL_REST_STEP_MAX * 2 + Duration::from_millis(2)));
     }
 
     #[test]

@@ -54,7 +54,8 @@ impl Replication {
         self.0.announced.tell(Some(topology));
     }
 
-    /// This node may serve until its monotonic clock shows `until_ns`, once it has adopted `epoch`.
+    /// This node may serve until its monotonic clock shows `until_ns`, once no row of `epoch` is left that takes from it what it
+    /// serves.
     pub fn grant(&self, until_ns: u64, epoch: Epoch) {
         let was_over = !self.0.holds_lease();
         self.0.lease.grant(until_ns, epoch);
@@ -69,10 +70,16 @@ impl Replication {
         self.0.changes.wake();
     }
 
-    /// The topology adopted last.
+    /// The topology that is adopted, or is being adopted.
     #[must_use]
     pub fn topology(&self) -> Option<Arc<Topology>> {
         self.0.topology()
+    }
+
+    /// The epoch of the newest topology that was taken over with every row; zero before the first.
+    #[must_use]
+    pub fn adopted(&self) -> Epoch {
+        self.0.epoch()
     }
 
     /// Whether this node holds a lease at this moment.

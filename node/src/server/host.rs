@@ -141,20 +141,13 @@ impl Host {
             return Poll::Ready(error);
         }
         let mut turns = FRAMES_PER_TURN;
-        while turns > 0 && self.has_room() {
-            match reader.poll_some_frames(turns.min(READ_AHEAD_MAX), cx) {
-                Poll::Ready(Ok(frames)) => {
-                    if let Err(error) = self.take_some(clustered, &frames) {
-                        return Poll::Ready(error);
-                    }
-                    turns -= frames.len();
-                }
-                Poll::Ready(Err(error)) => return Poll::Ready(error),
-                Poll::Pending => break,
-            }
-        }
+        let taken = self.take_what_came(clustered, reader, (&mut turns, cx));
         if turns < FRAMES_PER_TURN {
+            // Also where the link has ended: copies wait for what was done.
             clustered.custody.borrow_mut().end_turn();
+        }
+        if let Err(error) = taken {
+            return Poll::Ready(error);
         }
         if turns == 0 {
             cx.waker().wake_by_ref();
@@ -257,9 +250,14 @@ impl Host {
     fn carry_out(&mut self, clustered: &Clustered, forward: &Forward<'_>) -> Result<(), LinkError> {
         let manner = Manner::of_forward(forward).ok_or(FrameError::Message("number of a database"))?;
         let who = (forward.id, forward.client, forward.round);
-        if self.refused.get(&forward.client).is_some_and(|round| forward.round <= *round) {
-            self.answer(forward.id, Verdict::Refused, (&[], &[]));
-            return Ok(());
+        match self.refused.get(&forward.client) {
+            Some(round) if forward.round <= *round => {
+                self.answer(forward.id, Verdict::Refused, (&[], &[]));
+                return Ok(());
+            }
+            // A client begins another round when all of the last is answered.
+            Some(_) => drop(self.refused.remove(&forward.client)),
+            None => {}
         }
         let mut reply = std::mem::take(&mut self.reply);
         reply.clear();
@@ -343,6 +341,24 @@ impl Host {
         if let Some(session) = self.watching.remove(&client) {
             end_watches(&self.worker.shared.store, &session.transaction);
         }
+    }
+
+    /// Takes in messages while there are any, room for their answers, and turns.
+    fn take_what_came(
+        &mut self,
+        clustered: &Clustered,
+        reader: &mut FrameReader,
+        (turns, cx): (&mut usize, &mut Context<'_>),
+    ) -> Result<(), LinkError> {
+        while *turns > 0 && self.has_room() {
+            let Poll::Ready(frames) = reader.poll_some_frames((*turns).min(READ_AHEAD_MAX), cx) else {
+                break;
+            };
+            let frames = frames?;
+            *turns -= frames.len();
+            self.take_some(clustered, &frames)?;
+        }
+        Ok(())
     }
 
     /// Refuses a request, and whatever comes of this round of the client behind it.

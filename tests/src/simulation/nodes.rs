@@ -156,8 +156,8 @@ impl Nodes {
         let topology = self.newest().ok_or("nobody knows of a cluster")?;
         for (number, node) in running.iter().enumerate() {
             let Some(Known { regional: node, .. }) = node else { continue };
-            let epoch = node.replication().topology().map(|topology| topology.epoch);
-            if epoch != Some(topology.epoch) || !node.replication().holds_lease() {
+            let epoch = node.replication().adopted();
+            if epoch != topology.epoch || !node.replication().holds_lease() {
                 return Err(format!(
                     "node {number} is at {epoch:?} of {:?}, or has no lease",
                     topology.epoch
@@ -179,7 +179,7 @@ impl Nodes {
         Ok(())
     }
 
-    /// The newest topology that any running node has adopted.
+    /// The newest topology that any running node has adopted, or is adopting.
     #[must_use]
     pub fn newest(&self) -> Option<Arc<Topology>> {
         let running = self.running.borrow();
