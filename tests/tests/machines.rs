@@ -102,6 +102,7 @@ fn a_cluster_of_larder_keeps_what_it_acknowledged() {
             outcome.recorder.answered, outcome.recorder.errors
         );
         total += outcome.recorder.answered;
+        nodes.wait_until_well().unwrap_or_else(|fault| panic!("round {round}: {fault}\n{}", nodes.outputs()));
     }
     println!("{rounds} rounds, {total} requests answered, nothing acknowledged lost, nothing stale read");
 }
@@ -256,7 +257,7 @@ impl LarderNodes {
                 self.machines[node].speed_up()?;
             }
         }
-        self.wait_until_well()
+        self.wait_until_healthy()
     }
 
     fn kill(&mut self, node: usize) {
