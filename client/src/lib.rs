@@ -46,6 +46,10 @@ mod backend;
 mod builder;
 mod cache;
 mod caching_type;
+pub mod context;
+#[doc(hidden)]
+pub mod dotnet;
+pub mod expression;
 pub mod external;
 mod guard;
 mod internal;
@@ -54,6 +58,7 @@ pub mod limits;
 mod link;
 mod metrics;
 mod outcome;
+pub mod policy;
 mod report;
 mod text;
 

@@ -48,7 +48,43 @@ pub const BACKOFF_MAX: Duration = Duration::from_secs(2);
 /// The answer of a CONNECT proxy.
 pub const TUNNEL_ANSWER_BYTES: usize = 8 * 1024;
 
+/// The longest policy expression, with its `@(` and `)`, in bytes: 64 KiB.
+pub const EXPRESSION_BYTES_MAX: usize = 64 * 1024;
+/// How deep an expression, its statements, types and interpolated strings may be nested.
+pub const EXPRESSION_DEPTH_MAX: usize = 64;
+/// Levels of the syntax tree of one expression, about: operators within one another count here, too.
+pub const EXPRESSION_LEVELS_MAX: usize = 160;
+/// Nodes of the syntax tree of one expression.
+pub const EXPRESSION_NODES_MAX: usize = 10_000;
+/// Brackets, and interpolated strings, open at one place of an expression while its end is looked for.
+pub const EXPRESSION_BRACKETS_MAX: usize = 256;
+/// Brackets and question marks after the name of a type, as in `int?[][]`.
+pub const EXPRESSION_TYPE_SUFFIXES_MAX: usize = 4;
+
+/// The longest policy document or fragment, before and after named values have been put in: 1 MiB.
+pub const POLICY_BYTES_MAX: usize = 1024 * 1024;
+/// Elements within elements.
+pub const POLICY_DEPTH_MAX: usize = 64;
+/// Elements of one document or fragment.
+pub const POLICY_ELEMENTS_MAX: usize = 10_000;
+/// Attributes of one element.
+pub const POLICY_ATTRIBUTES_MAX: usize = 100;
+/// Errors of one policy that are reported, and as many warnings.
+pub const POLICY_PROBLEMS_MAX: usize = 100;
+/// Fragments within fragments.
+pub const POLICY_FRAGMENT_DEPTH_MAX: usize = 16;
+/// Fragments of one policy, used or not.
+pub const POLICY_FRAGMENTS_MAX: usize = 1000;
+/// The longest name of a named value.
+pub const POLICY_NAME_BYTES_MAX: usize = 256;
+
 const _: () = {
+    assert!(EXPRESSION_DEPTH_MAX <= EXPRESSION_BRACKETS_MAX);
+    assert!(EXPRESSION_DEPTH_MAX < EXPRESSION_LEVELS_MAX);
+    assert!(EXPRESSION_BYTES_MAX <= u32::MAX as usize);
+    assert!(EXPRESSION_BYTES_MAX < POLICY_BYTES_MAX);
+    // Places are kept as 32-bit offsets.
+    assert!(POLICY_BYTES_MAX <= u32::MAX as usize);
     assert!(VALUE_BYTES_DEFAULT <= VALUE_BYTES_MAX);
     assert!(TIME_BUDGET_DEFAULT.as_millis() <= TIME_BUDGET_MAX.as_millis());
     assert!(CONNECT_PATIENCE.as_millis() <= TIME_BUDGET_DEFAULT.as_millis());

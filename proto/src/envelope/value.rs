@@ -144,6 +144,8 @@ impl Decimal {
     pub const MANTISSA_MAX: i128 = (1 << 96) - 1;
     /// The most digits after the point.
     pub const SCALE_MAX: u8 = 28;
+    /// Zero, without decimals.
+    pub const ZERO: Self = Self { mantissa: 0, scale: 0 };
 
     /// The number, if it lies in range.
     #[must_use]
@@ -196,6 +198,8 @@ pub struct Date {
 impl Date {
     /// The last tick of the year 9999.
     pub const TICKS_MAX: i64 = 3_155_378_975_999_999_999;
+    /// 0001-01-01T00:00:00 in UTC.
+    pub const START_UTC: Self = Self { ticks: 0, kind: DateKind::Utc };
 
     /// The date, if it lies in range.
     #[must_use]

@@ -1,0 +1,18 @@
+//! Numbers as .NET has them: reading, printing and arithmetic of `int`, `long`, `double` and, with
+//! the arithmetic of [`decimal`](super::decimal), `decimal`.
+
+mod arithmetic;
+mod custom;
+mod digits;
+mod format;
+mod parse;
+#[cfg(test)]
+mod tests;
+
+pub use arithmetic::{Number, Operator, Ordered, binary, compare, negate, shift_left, shift_right};
+pub use format::{double_text, format};
+pub use parse::{parse_bool, parse_double, parse_int, parse_long};
+
+pub(super) use arithmetic::by_zero;
+pub(super) use digits::Digits;
+pub(super) use parse::{is_blank, plain_number};

@@ -1,0 +1,319 @@
+//! `Regex`, `Match` and `Group`.
+
+use std::sync::Arc;
+
+use super::Options;
+use super::replacement::Replacement;
+use super::translate::{Translated, translate};
+use crate::dotnet::limits::{REGEX_COMPILED_BYTES_MAX, REGEX_MATCHES_MAX};
+use crate::dotnet::text::{bounded, length};
+use crate::dotnet::{Exception, ExceptionKind};
+
+/// A compiled expression; clones share it.
+#[derive(Debug, Clone)]
+pub struct Regex(Arc<Compiled>);
+
+#[derive(Debug)]
+struct Compiled {
+    pattern: String,
+    engine: regex::Regex,
+    /// The groups by their .NET numbers: nameless ones first, then those with names.
+    groups: Vec<GroupName>,
+    before_last_line_feed: bool,
+}
+
+#[derive(Debug)]
+struct GroupName {
+    name: Arc<str>,
+    /// Its number among all brackets.
+    place: usize,
+}
+
+/// `Match`: also one that failed, as .NET gives it.
+#[derive(Debug, Clone)]
+pub struct Match {
+    regex: Regex,
+    text: Arc<str>,
+    /// The bytes of each group, by .NET number; nothing where there is no match.
+    groups: Vec<Option<(usize, usize)>>,
+}
+
+/// `Group`, or the whole match.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// `Success`
+    pub success: bool,
+    /// `Value`; empty without success.
+    pub value: String,
+    /// `Index`, in UTF-16 code units; 0 without success.
+    pub index: i32,
+}
+
+impl Regex {
+    /// `new Regex(pattern, options)`
+    ///
+    /// # Errors
+    ///
+    /// `RegexParseException` for a pattern that is none; `NotSupportedException` for what the module
+    /// does not do; `OutOfMemoryException` beyond the limits. The text names the place.
+    pub fn new(pattern: &str, options: Options) -> Result<Self, Exception> {
+        let Translated { pattern: translated, names, before_last_line_feed } = translate(pattern, options)?;
+        let engine = regex::RegexBuilder::new(&translated)
+            .size_limit(REGEX_COMPILED_BYTES_MAX)
+            .dfa_size_limit(REGEX_COMPILED_BYTES_MAX)
+            .build()
+            .map_err(|error| match error {
+                regex::Error::CompiledTooBig(_) => {
+                    Exception::memory("the compiled pattern takes more than 1 MiB")
+                }
+                _ => Exception::new(ExceptionKind::RegexParse, "the pattern is not a regular expression"),
+            })?;
+        let groups = numbered(&names);
+        let compiled = Compiled { pattern: pattern.to_owned(), engine, groups, before_last_line_feed };
+        Ok(Self(Arc::new(compiled)))
+    }
+
+    /// `ToString()`: the pattern.
+    #[must_use]
+    pub fn pattern(&self) -> &str {
+        &self.0.pattern
+    }
+
+    /// `IsMatch(text)`
+    #[must_use]
+    pub fn is_match(&self, text: &str) -> bool {
+        self.0.engine.is_match(text) || self.shorter(text).is_some_and(|text| self.0.engine.is_match(text))
+    }
+
+    /// `Match(text)`
+    #[must_use]
+    pub fn first(&self, text: &Arc<str>) -> Match {
+        self.match_at(text, 0)
+    }
+
+    /// `Matches(text)`
+    ///
+    /// # Errors
+    ///
+    /// `OutOfMemoryException` for more than [`REGEX_MATCHES_MAX`].
+    pub fn matches(&self, text: &Arc<str>) -> Result<Vec<Match>, Exception> {
+        self.matches_up_to(text, REGEX_MATCHES_MAX + 1).and_then(|found| match found.len() {
+            0..=REGEX_MATCHES_MAX => Ok(found),
+            _ => Err(Exception::memory("the text has more than 100,000 matches")),
+        })
+    }
+
+    /// `Replace(text, replacement, count)`; any number where no count is given, or -1.
+    ///
+    /// # Errors
+    ///
+    /// `ArgumentOutOfRangeException` for a count below -1, `OutOfMemoryException`.
+    pub fn replace(&self, text: &str, replacement: &str, count: Option<i32>) -> Result<String, Exception> {
+        let shared: Arc<str> = text.into();
+        let found = match count {
+            None | Some(-1) => self.matches(&shared)?,
+            Some(count) => self.matches_up_to(&shared, counted(count)?)?,
+        };
+        let replacement = Replacement::parse(replacement, self);
+        let mut out = String::new();
+        let mut end = 0;
+        for one in &found {
+            let (start, next) = one.range().unwrap_or((end, end));
+            out.push_str(text.get(end..start).unwrap_or(""));
+            replacement.write(&mut out, text, one);
+            bounded(out.len())?;
+            end = next;
+        }
+        out.push_str(text.get(end..).unwrap_or(""));
+        bounded(out.len())?;
+        Ok(out)
+    }
+
+    /// `Split(text, count)`: what stands between the matches, and behind each what its groups hold. 0
+    /// means any number.
+    ///
+    /// # Errors
+    ///
+    /// `ArgumentOutOfRangeException` for a count below 0, `OutOfMemoryException`.
+    pub fn split(&self, text: &str, count: i32) -> Result<Vec<String>, Exception> {
+        if count < 0 {
+            return Err(Exception::range("the count is negative"));
+        }
+        let shared: Arc<str> = text.into();
+        let found = match count {
+            0 => self.matches(&shared)?,
+            _ => self.matches_up_to(&shared, counted(count - 1)?)?,
+        };
+        let mut parts = Vec::new();
+        let mut end = 0;
+        for one in &found {
+            let (start, next) = one.range().unwrap_or((end, end));
+            parts.push(text.get(end..start).unwrap_or("").to_owned());
+            parts.extend((1..one.group_count()).filter_map(|number| one.part(number)).map(str::to_owned));
+            end = next;
+        }
+        parts.push(text.get(end..).unwrap_or("").to_owned());
+        Ok(parts)
+    }
+
+    /// The .NET number of a group, by number or name.
+    pub(super) fn group_number(&self, name: &str) -> Option<usize> {
+        self.0.groups.iter().position(|group| *group.name == *name)
+    }
+
+    /// How many groups there are, the whole match among them.
+    pub(super) fn group_count(&self) -> usize {
+        self.0.groups.len()
+    }
+
+    fn matches_up_to(&self, text: &Arc<str>, most: usize) -> Result<Vec<Match>, Exception> {
+        let mut found = Vec::new();
+        if most == 0 {
+            return Ok(found);
+        }
+        let mut next = self.first(text);
+        while next.success() {
+            let after = next.next_match();
+            found.push(next);
+            if found.len() == most {
+                break;
+            }
+            if found.len() > REGEX_MATCHES_MAX {
+                return Err(Exception::memory("the text has more than 100,000 matches"));
+            }
+            next = after;
+        }
+        Ok(found)
+    }
+
+    fn match_at(&self, text: &Arc<str>, start: usize) -> Match {
+        let whole = self.groups_at(text, start);
+        let shorter = self.shorter(text).and_then(|text| self.groups_at(text, start));
+        // The one that begins first; of two that begin together, the one that sees the whole text.
+        let begin = |groups: &[Option<(usize, usize)>]| groups.first().copied().flatten().map(|(at, _)| at);
+        let groups = match (whole, shorter) {
+            (Some(whole), Some(shorter)) if begin(&shorter) < begin(&whole) => shorter,
+            (whole, shorter) => whole.or(shorter).unwrap_or_default(),
+        };
+        Match { regex: self.clone(), text: text.clone(), groups }
+    }
+
+    fn groups_at(&self, text: &str, start: usize) -> Option<Vec<Option<(usize, usize)>>> {
+        if start > text.len() {
+            return None;
+        }
+        let captures = self.0.engine.captures_at(text, start)?;
+        let range = |place: usize| captures.get(place).map(|found| (found.start(), found.end()));
+        Some(self.0.groups.iter().map(|group| range(group.place)).collect())
+    }
+
+    /// The text without its last line feed, where `$` may match before it.
+    fn shorter<'a>(&self, text: &'a str) -> Option<&'a str> {
+        text.strip_suffix('\n').filter(|_| self.0.before_last_line_feed)
+    }
+}
+
+impl Match {
+    /// `Success`
+    #[must_use]
+    pub fn success(&self) -> bool {
+        !self.groups.is_empty()
+    }
+
+    /// `Value`; empty without success.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        self.part(0).unwrap_or("")
+    }
+
+    /// `Index`, in UTF-16 code units.
+    #[must_use]
+    pub fn index(&self) -> i32 {
+        self.group(0).index
+    }
+
+    /// `Groups.Count`
+    #[must_use]
+    pub fn group_count(&self) -> usize {
+        self.groups.len().max(1)
+    }
+
+    /// `Groups[number]`; a failed group for a number that there is not, as in .NET.
+    #[must_use]
+    pub fn group(&self, number: i32) -> Group {
+        let range =
+            usize::try_from(number).ok().and_then(|number| self.groups.get(number)).copied().flatten();
+        let Some((start, end)) = range else {
+            return Group { success: false, value: String::new(), index: 0 };
+        };
+        let value = self.text.get(start..end).unwrap_or("").to_owned();
+        Group { success: true, value, index: length(self.text.get(..start).unwrap_or("")) }
+    }
+
+    /// `Groups[name]`; nameless groups have their number as name.
+    #[must_use]
+    pub fn group_named(&self, name: &str) -> Group {
+        let number = self.regex.group_number(name).and_then(|number| i32::try_from(number).ok());
+        self.group(number.unwrap_or(-1))
+    }
+
+    /// `NextMatch()`; after an empty match, from the next character on.
+    #[must_use]
+    pub fn next_match(&self) -> Match {
+        let next = match self.range() {
+            None => return self.clone(),
+            Some((start, end)) if start < end => end,
+            Some((_, end)) => match self.text.get(end..).and_then(|rest| rest.chars().next()) {
+                Some(passed) => end + passed.len_utf8(),
+                None => return Match { groups: Vec::new(), ..self.clone() },
+            },
+        };
+        self.regex.match_at(&self.text, next)
+    }
+
+    /// The bytes of the whole match.
+    pub(super) fn range(&self) -> Option<(usize, usize)> {
+        self.groups.first().copied().flatten()
+    }
+
+    /// What a group holds.
+    pub(super) fn part(&self, number: usize) -> Option<&str> {
+        let (start, end) = self.groups.get(number).copied().flatten()?;
+        self.text.get(start..end)
+    }
+}
+
+/// `Regex.Escape(text)`
+#[must_use]
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{c}' => out.push_str("\\f"),
+            ' ' | '#' | '$' | '(' | ')' | '*' | '+' | '.' | '?' | '[' | '\\' | '^' | '{' | '|' => {
+                out.push('\\');
+                out.push(character);
+            }
+            _ => out.push(character),
+        }
+    }
+    out
+}
+
+/// Group 0, the nameless groups in the order of their brackets, then those with names.
+fn numbered(names: &[Option<Arc<str>>]) -> Vec<GroupName> {
+    let mut groups = vec![GroupName { name: "0".into(), place: 0 }];
+    for (place, _) in names.iter().enumerate().filter(|(_, name)| name.is_none()) {
+        groups.push(GroupName { name: groups.len().to_string().into(), place: place + 1 });
+    }
+    let named = names.iter().enumerate().filter_map(|(place, name)| Some((place, name.clone()?)));
+    groups.extend(named.map(|(place, name)| GroupName { name, place: place + 1 }));
+    groups
+}
+
+fn counted(count: i32) -> Result<usize, Exception> {
+    usize::try_from(count).map_err(|_| Exception::range("the count is negative"))
+}

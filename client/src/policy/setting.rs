@@ -1,0 +1,55 @@
+//! What an attribute or a text says: a value that is known now, or an expression for later.
+
+use std::sync::Arc;
+
+use super::position::Location;
+
+/// A value, or the expression that will give it.
+///
+/// `Debug` shows named values that were put in: not for logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Setting<T> {
+    /// The value, read and in its range.
+    Literal(T),
+    /// An expression; what it gives is checked when it has been evaluated.
+    Expression(Expression),
+}
+
+impl<T> Setting<T> {
+    /// The value, if it is known.
+    #[must_use]
+    pub fn literal(&self) -> Option<&T> {
+        match self {
+            Self::Literal(value) => Some(value),
+            Self::Expression(_) => None,
+        }
+    }
+
+    /// The expression, if it is one.
+    #[must_use]
+    pub fn expression(&self) -> Option<&Expression> {
+        match self {
+            Self::Literal(_) => None,
+            Self::Expression(expression) => Some(expression),
+        }
+    }
+
+    /// The same with another type of value.
+    #[must_use]
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Setting<U> {
+        match self {
+            Self::Literal(value) => Setting::Literal(change(value)),
+            Self::Expression(expression) => Setting::Expression(expression),
+        }
+    }
+}
+
+/// An expression as text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expression {
+    /// From its `@` to its last bracket; references such as `&quot;` replaced, and named values put in.
+    pub text: Arc<str>,
+    /// Where its `@` stands. What follows a reference or a named value on the same line stands further
+    /// right in the document than in this text.
+    pub location: Location,
+}
