@@ -4,23 +4,24 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::backend::Backend;
-use crate::cache::{Cache, CacheParts, External, StoreMode};
+use crate::build_error::BuildError;
+use crate::cache::{Cache, CacheParts, StoreMode};
 use crate::external::{
-    ConnectionString, ConnectionStringError, Parts, Region, UseFrom, external_backend, resolve,
+    ConnectionString, EntryFile, EntrySource, ExternalEntry, Parts, Region, Sources, UseFrom, read_all,
 };
 use crate::guard::{Clock, Random, SystemClock, SystemRandom};
-use crate::internal::internal_backend;
+use crate::internal::{Watch, internal_backend};
 use crate::key::{DEFAULT_SERVICE, KeySpace};
 use crate::limits;
-use crate::link::{TlsError, TlsSource};
+use crate::link::TlsSource;
 use crate::metrics::Metrics;
-use crate::report::StartupReport;
+use crate::switch::Switcher;
 
 /// The settings of a [`Cache`]; made by [`Cache::builder`].
 ///
@@ -30,10 +31,14 @@ pub struct CacheBuilder {
     region: String,
     service: String,
     internal: Option<String>,
-    external: Vec<(String, String)>,
+    external: Vec<ExternalEntry>,
+    external_file: Option<PathBuf>,
+    watch_external: bool,
     time_budget: Duration,
     value_bytes_max: usize,
     store_mode: StoreMode,
+    failover: bool,
+    read_from_replicas: bool,
     root_files: Vec<PathBuf>,
     root_pems: Vec<Vec<u8>>,
     clock: Arc<dyn Clock>,
@@ -47,9 +52,13 @@ impl CacheBuilder {
             service: DEFAULT_SERVICE.to_owned(),
             internal: None,
             external: Vec::new(),
+            external_file: None,
+            watch_external: false,
             time_budget: limits::TIME_BUDGET_DEFAULT,
             value_bytes_max: limits::VALUE_BYTES_DEFAULT,
             store_mode: StoreMode::default(),
+            failover: false,
+            read_from_replicas: false,
             root_files: Vec::new(),
             root_pems: Vec::new(),
             clock: Arc::new(SystemClock::new()),
@@ -74,7 +83,36 @@ impl CacheBuilder {
     /// An external cache: where it is to be used from (a region's name, or `Default`), and its
     /// [`ConnectionString`].
     pub fn external(mut self, use_from: impl Into<String>, connection_string: impl Into<String>) -> Self {
-        self.external.push((use_from.into(), connection_string.into()));
+        self.external.push(ExternalEntry::new(use_from, connection_string));
+        self
+    }
+
+    /// A TOML file with external entries, which is looked at once a second: a change comes into force
+    /// while calls run, as with [`Cache::set_external`].
+    ///
+    /// ```toml
+    /// [[external]]
+    /// use-from = "West Europe"
+    /// connection-string = "cache.example.net:6380,password=secret,ssl=True"
+    /// description = "optional, for people"
+    /// ```
+    ///
+    /// For the same location, an entry of the file goes before one of the builder. A file that has become
+    /// wrong or is gone changes nothing; the [report](Cache::report) and the log say so.
+    pub fn external_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.external_file = Some(path.into());
+        self
+    }
+
+    /// Whether the internal cluster is asked for external entries, four times a second, and followed when
+    /// they change; it is not if nothing is said. The internal connection must log in as the cluster's
+    /// user `gateway`, unless the cluster has no password at all.
+    ///
+    /// For the same location, an entry of the cluster goes before one of the file or the builder; where the
+    /// cluster says nothing, those stay in force. While the cluster cannot be asked, the last that it said
+    /// does. A change is followed within a second.
+    pub fn watch_external(mut self, watch: bool) -> Self {
+        self.watch_external = watch;
         self
     }
 
@@ -98,6 +136,26 @@ impl CacheBuilder {
     /// Whether a store waits for the cache's answer (the default) or not.
     pub fn store_mode(mut self, mode: StoreMode) -> Self {
         self.store_mode = mode;
+        self
+    }
+
+    /// Whether a call with `prefer-external` turns to the internal cache when the external one fails; it
+    /// does not if nothing is said. `external` never does.
+    ///
+    /// This splits the data: what is stored inside during an outage is not found outside after it, and what
+    /// was removed inside is there outside again. It fits values that any gateway can make again and
+    /// that may be old. The external cache gets half of the time budget, and none while its breaker is
+    /// open; the outcome names the store that answered, and the metrics count both.
+    pub fn failover(mut self, failover: bool) -> Self {
+        self.failover = failover;
+        self
+    }
+
+    /// Whether lookups in a Redis Cluster ask a replica of the key's owner first, and the owner if that goes
+    /// wrong; they do not if nothing is said. Replicas follow their owner late: a lookup may miss, or give
+    /// the value before, for a moment after a store or a removal. Elsewhere it changes nothing.
+    pub fn read_from_replicas(mut self, read: bool) -> Self {
+        self.read_from_replicas = read;
         self
     }
 
@@ -139,17 +197,18 @@ impl CacheBuilder {
         let keys = KeySpace::new(&self.service).ok_or(BuildError::Service)?;
         let internal = self.internal.as_deref().map(ConnectionString::parse).transpose();
         let internal = internal.map_err(BuildError::Internal)?;
-        let (entries, strings) = self.parse_external()?;
-        let resolution = resolve(&region, &entries);
-        let used = resolution.used.map(|place| (entries[place].to_string(), strings[place].clone()));
-        let report = StartupReport::new(
-            region,
-            self.service.clone(),
-            internal,
-            used.clone().map(|(_, string)| string),
-            resolution,
-        );
-        self.start(keys, report, used)
+        if self.watch_external && internal.is_none() {
+            return Err(BuildError::NothingToWatch);
+        }
+        let entries = read_all(&self.external).map_err(BuildError::External)?;
+        let mut sources = Sources::default();
+        sources.set(EntrySource::Settings, entries);
+        let file = self.external_file.clone().map(EntryFile::open).transpose();
+        let file = file.map_err(BuildError::ExternalFile)?.map(|(file, entries)| {
+            sources.set(EntrySource::File, entries);
+            file
+        });
+        self.start(Checked { region, keys, internal, sources, file })
     }
 
     fn check_limits(&self) -> Result<(), BuildError> {
@@ -159,60 +218,51 @@ impl CacheBuilder {
         if self.value_bytes_max == 0 || self.value_bytes_max > limits::VALUE_BYTES_MAX {
             return Err(BuildError::ValueBytesMax);
         }
-        if self.external.len() > limits::EXTERNAL_MAX {
-            return Err(BuildError::TooManyExternal);
-        }
         Ok(())
     }
 
-    /// Reads all entries, those of other regions too: a mistake shows at once and not on a move.
-    fn parse_external(&self) -> Result<(Vec<UseFrom>, Vec<ConnectionString>), BuildError> {
-        let (mut entries, mut strings) = (Vec::new(), Vec::new());
-        for (name, string) in &self.external {
-            let entry = UseFrom::new(name).ok_or(BuildError::Region)?;
-            if entries.contains(&entry) {
-                return Err(BuildError::ExternalTwice(entry.to_string()));
-            }
-            let string = ConnectionString::parse(string)
-                .map_err(|error| BuildError::External { entry: entry.to_string(), error })?;
-            entries.push(entry);
-            strings.push(string);
-        }
-        Ok((entries, strings))
-    }
-
-    fn start(
-        self,
-        keys: KeySpace,
-        report: StartupReport,
-        used: Option<(String, ConnectionString)>,
-    ) -> Result<Cache, BuildError> {
-        let tls = self.tls_source()?;
-        let links = TaskTracker::new();
-        let parts = Parts { tls: &tls, clock: self.clock.clone(), random: self.random, tasks: &links };
-        let internal = report.internal.as_ref().map(|string| internal_backend(string, &parts));
-        let internal = internal.transpose().map_err(BuildError::Tls)?;
-        let external = match used {
-            None => None,
-            Some((entry, string)) => {
-                let name = format!("external:{entry}");
-                let backend = external_backend(&name, &string, &parts).map_err(BuildError::Tls)?;
-                Some(External { backend: Arc::new(backend), entry: entry.into() })
-            }
+    fn start(self, checked: Checked) -> Result<Cache, BuildError> {
+        let Checked { region, keys, internal, sources, file } = checked;
+        let (clock, random) = (self.clock.clone(), self.random.clone());
+        let parts = Parts {
+            tls: self.tls_source()?,
+            clock,
+            random,
+            tasks: TaskTracker::new(),
+            reads_replicas: self.read_from_replicas,
         };
-        let metrics = Metrics::default();
-        let unresolved = external.is_none() && !self.external.is_empty();
-        metrics.external_unresolved.store(u64::from(unresolved), Ordering::Relaxed);
-        announce(&report);
+        let backend = internal.as_ref().map(|string| internal_backend(string, &parts));
+        let backend = backend.transpose().map_err(BuildError::Tls)?.map(Arc::new);
+        let (metrics, stop) = (Arc::new(Metrics::default()), CancellationToken::new());
+        let tasks = parts.tasks.clone();
+        let switcher = Switcher {
+            region: region.clone(),
+            service: self.service.clone(),
+            internal,
+            sources,
+            parts,
+            metrics: metrics.clone(),
+            stop: stop.clone(),
+        };
+        let (routes, changes) = switcher.start().map_err(BuildError::Tls)?;
+        if let Some(file) = file {
+            tasks.spawn(stop.clone().run_until_cancelled_owned(file.watch(changes.clone())));
+        }
+        if let Some(internal) = backend.clone().filter(|_| self.watch_external) {
+            let watch = Watch { internal, region, changes: changes.clone() };
+            tasks.spawn(stop.clone().run_until_cancelled_owned(watch.run()));
+        }
         Ok(Cache::new(CacheParts {
-            internal: internal.map(|backend| Arc::new(backend) as Arc<dyn Backend>),
-            external,
+            internal: backend.map(|backend| backend as Arc<dyn Backend>),
+            routes,
+            changes,
+            _stop: stop.drop_guard(),
             keys,
-            report,
             metrics,
             time_budget: self.time_budget,
             value_bytes_max: self.value_bytes_max,
             store_mode: self.store_mode,
+            failover: self.failover,
             clock: self.clock,
         }))
     }
@@ -233,7 +283,7 @@ impl fmt::Debug for CacheBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Somebody may have mixed up a name and its connection string.
         let shown = |name: &String| UseFrom::new(name).map_or("***".to_owned(), |name| name.to_string());
-        let entries: Vec<String> = self.external.iter().map(|(name, _)| shown(name)).collect();
+        let entries: Vec<String> = self.external.iter().map(|entry| shown(&entry.use_from)).collect();
         f.debug_struct("CacheBuilder")
             .field("region", &shown(&self.region))
             .field("service", &KeySpace::new(&self.service).map_or("***", |_| self.service.as_str()))
@@ -245,61 +295,11 @@ impl fmt::Debug for CacheBuilder {
     }
 }
 
-fn announce(report: &StartupReport) {
-    for line in report.to_string().lines().filter(|line| !line.starts_with("warning: ")) {
-        tracing::info!("cache: {line}");
-    }
-    for warning in report.warnings() {
-        tracing::warn!("cache: {warning}");
-    }
+/// Settings that make sense.
+struct Checked {
+    region: Region,
+    keys: KeySpace,
+    internal: Option<ConnectionString>,
+    sources: Sources,
+    file: Option<EntryFile>,
 }
-
-/// Why a cache cannot be made from its settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// There is no tokio runtime around the caller.
-    NoRuntime,
-    /// A region's name is empty, or looks like a connection string.
-    Region,
-    /// The service's name cannot be a key's prefix.
-    Service,
-    /// The time budget is zero or beyond a minute.
-    TimeBudget,
-    /// The size limit is zero or beyond 512 MiB.
-    ValueBytesMax,
-    /// More than 100 external entries.
-    TooManyExternal,
-    /// Two entries for the same region.
-    ExternalTwice(String),
-    /// The internal endpoints cannot be read.
-    Internal(ConnectionStringError),
-    /// An entry's connection string cannot be read.
-    External {
-        /// The entry.
-        entry: String,
-        /// What is wrong with it.
-        error: ConnectionStringError,
-    },
-    /// TLS cannot be set up.
-    Tls(TlsError),
-}
-
-impl fmt::Display for BuildError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoRuntime => f.write_str("a cache must be built within a tokio runtime"),
-            Self::Region => f.write_str("a region must have a name, without `=` and `://`"),
-            Self::Service => f.write_str("a service's name has 1 to 64 of a-z A-Z 0-9 . _ -"),
-            Self::TimeBudget => f.write_str("the time budget must lie above 0 and be at most 60 s"),
-            Self::ValueBytesMax => f.write_str("the size limit must lie above 0 and be at most 512 MiB"),
-            Self::TooManyExternal => write!(f, "at most {} external caches", limits::EXTERNAL_MAX),
-            Self::ExternalTwice(entry) => write!(f, "external cache {entry} is given twice"),
-            Self::Internal(error) => write!(f, "internal cache: {error}"),
-            Self::External { entry, error } => write!(f, "external cache {entry}: {error}"),
-            Self::Tls(error) => write!(f, "{error}"),
-        }
-    }
-}
-
-impl std::error::Error for BuildError {}

@@ -1,60 +1,76 @@
 //! The cache as policies see it: three calls, each within its time budget, none of which fails.
 //! Which store a call goes to is decided by configuration alone.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use arc_swap::ArcSwap;
 use larder_proto::envelope::Value;
 use tokio::sync::Semaphore;
+use tokio_util::sync::DropGuard;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, Span, field};
 
 use crate::backend::Backend;
+use crate::build_error::BuildError;
 use crate::builder::CacheBuilder;
 use crate::caching_type::CachingType;
+use crate::external::{EntrySource, ExternalEntry, read_all};
 use crate::guard::{Budget, Clock};
 use crate::key::KeySpace;
 use crate::limits;
 use crate::metrics::{Event, Metrics};
-use crate::outcome::{
-    Cause, Lookup, LookupResult, Remove, RemoveResult, SkipReason, Store, StoreResult, StoreUsed,
-};
+use crate::outcome::{Cause, Lookup, LookupResult, Remove, RemoveResult, Store, StoreResult, StoreUsed};
+use crate::rate::LocalLimits;
 use crate::report::StartupReport;
+use crate::switch::{Change, Changes, Routes};
+use crate::target::Target;
+use crate::under_way::UnderWay;
 
 /// The caches of one service in one region. Cloning it is cheap and shares everything; when the last
 /// clone is dropped the connections are closed.
 #[derive(Clone)]
 pub struct Cache {
     shared: Arc<Shared>,
+    /// Set in the handle that response caching uses.
+    responses: Option<ResponseUse>,
 }
 
-struct Shared {
+/// How response caching uses the stores: with keys of its own, entries of another size, and stores
+/// that it puts into the background itself.
+#[derive(Clone, Copy)]
+struct ResponseUse {
+    value_bytes_max: usize,
+}
+
+pub(crate) struct Shared {
     parts: CacheParts,
     /// Stores that nobody waits for.
-    background: TaskTracker,
-    background_permits: Arc<Semaphore>,
+    pub(crate) background: TaskTracker,
+    pub(crate) under_way: Arc<UnderWay>,
+    pub(crate) background_permits: Arc<Semaphore>,
+    /// Rate limits that no store counts.
+    local_limits: LocalLimits,
 }
 
 /// What a cache is made of.
 pub(crate) struct CacheParts {
     pub(crate) internal: Option<Arc<dyn Backend>>,
-    pub(crate) external: Option<External>,
+    /// Where calls go; written by the switcher.
+    pub(crate) routes: Arc<ArcSwap<Routes>>,
+    pub(crate) changes: Changes,
+    /// Ends the tasks beside the calls.
+    pub(crate) _stop: DropGuard,
     pub(crate) keys: KeySpace,
-    pub(crate) report: StartupReport,
-    pub(crate) metrics: Metrics,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) time_budget: Duration,
     pub(crate) value_bytes_max: usize,
     pub(crate) store_mode: StoreMode,
+    /// Whether calls that prefer the external cache turn to the internal one when it fails.
+    pub(crate) failover: bool,
     pub(crate) clock: Arc<dyn Clock>,
-}
-
-/// The external cache of this region.
-pub(crate) struct External {
-    pub(crate) backend: Arc<dyn Backend>,
-    /// The entry's name.
-    pub(crate) entry: Arc<str>,
 }
 
 /// Whether a store waits for the cache's answer.
@@ -63,8 +79,13 @@ pub enum StoreMode {
     /// It does, within the time budget: a lookup after it finds the value.
     #[default]
     Wait,
-    /// It does not: a lookup right after it may miss. At most
-    /// [`BACKGROUND_STORES_MAX`](limits::BACKGROUND_STORES_MAX) are under way.
+    /// It does not. A lookup of this [`Cache`] or a clone of it gives the value that is under way, and
+    /// nothing while a removal is; another gateway's may miss. Writes of one key happen in the order of
+    /// their calls; of several that wait only the last is made. A store that fails in the end is counted,
+    /// and lookups miss from then on.
+    ///
+    /// At most [`BACKGROUND_STORES_MAX`](limits::BACKGROUND_STORES_MAX) keys are under way; a store beyond is
+    /// [`Cause::Overloaded`].
     Background,
 }
 
@@ -76,7 +97,21 @@ impl Cache {
 
     pub(crate) fn new(parts: CacheParts) -> Self {
         let background_permits = Arc::new(Semaphore::new(limits::BACKGROUND_STORES_MAX));
-        Self { shared: Arc::new(Shared { parts, background: TaskTracker::new(), background_permits }) }
+        let shared = Shared {
+            parts,
+            background: TaskTracker::new(),
+            under_way: Arc::default(),
+            background_permits,
+            local_limits: LocalLimits::default(),
+        };
+        Self { shared: Arc::new(shared), responses: None }
+    }
+
+    /// The same cache for response entries: their keys never meet those of values, an entry may have
+    /// `entry_bytes_max` bytes, and a store is waited for.
+    pub(crate) fn for_responses(&self, entry_bytes_max: usize) -> Self {
+        let responses = Some(ResponseUse { value_bytes_max: entry_bytes_max });
+        Self { shared: self.shared.clone(), responses }
     }
 
     /// Looks a value up. On anything but a hit the default, if there is one, takes its place.
@@ -86,14 +121,16 @@ impl Cache {
         let span = call_span("lookup", caching_type);
         async {
             let started = self.parts().clock.now();
-            let (store, backend) = self.route(caching_type);
-            let result = match backend {
-                None => LookupResult::NotConfigured { default },
-                Some(backend) => match self.get(&**backend, key).await {
-                    Ok(Some(value)) => LookupResult::Hit(value),
-                    Ok(None) => default.map_or(LookupResult::Miss, LookupResult::Default),
-                    Err(cause) => LookupResult::Unavailable { cause, default },
-                },
+            let (result, store) = match self.target(caching_type) {
+                None => (LookupResult::NotConfigured { default }, StoreUsed::None),
+                Some(mut target) => {
+                    let result = match self.get(&mut target, key).await {
+                        Ok(Some(value)) => LookupResult::Hit(value),
+                        Ok(None) => default.map_or(LookupResult::Miss, LookupResult::Default),
+                        Err(cause) => LookupResult::Unavailable { cause, default },
+                    };
+                    (result, target.store)
+                }
             };
             let lookup = Lookup { result, store, took: self.since(started) };
             self.note(Event::from(&lookup), &lookup.store, lookup.took, lookup.cause());
@@ -118,13 +155,9 @@ impl Cache {
         let span = call_span("store", caching_type);
         async {
             let started = self.parts().clock.now();
-            let (store, backend) = self.route(caching_type);
-            let result = match backend {
-                None => StoreResult::NotConfigured,
-                Some(backend) => match self.prepare(backend, key, value, duration) {
-                    Ok(job) => self.run(job, &store).await,
-                    Err(cause) => StoreResult::Unavailable(cause),
-                },
+            let (result, store) = match self.target(caching_type) {
+                None => (StoreResult::NotConfigured, StoreUsed::None),
+                Some(target) => self.store(target, key, value, duration).await,
             };
             let stored = Store { result, store, took: self.since(started) };
             let cause = match &stored.result {
@@ -143,14 +176,9 @@ impl Cache {
         let span = call_span("remove", caching_type);
         async {
             let started = self.parts().clock.now();
-            let (store, backend) = self.route(caching_type);
-            let result = match backend {
-                None => RemoveResult::NotConfigured,
-                Some(backend) => match self.remove(&**backend, key).await {
-                    Ok(true) => RemoveResult::Removed,
-                    Ok(false) => RemoveResult::Absent,
-                    Err(cause) => RemoveResult::Unavailable(cause),
-                },
+            let (result, store) = match self.target(caching_type) {
+                None => (RemoveResult::NotConfigured, StoreUsed::None),
+                Some(target) => self.remove(target, key).await,
             };
             let removed = Remove { result, store, took: self.since(started) };
             let cause = match &removed.result {
@@ -173,10 +201,30 @@ impl Cache {
         }
     }
 
-    /// What was resolved at the start, and why.
+    /// Which external entry applies now, and why: a snapshot.
     #[must_use]
-    pub fn report(&self) -> &StartupReport {
-        &self.parts().report
+    pub fn report(&self) -> Arc<StartupReport> {
+        self.parts().routes.load().report.clone()
+    }
+
+    /// Replaces the external entries of the builder, all at once, while calls run; it returns when the
+    /// change is in force.
+    ///
+    /// Calls under way end on the old connection, later ones go to the new one. If another cache comes
+    /// into use, calls stay with the old one until the new one is connected, for
+    /// [`EXTERNAL_SWITCH_PATIENCE`](limits::EXTERNAL_SWITCH_PATIENCE) at most: no call fails because of
+    /// the switch unless the new cache is down. An entry whose connection string stays the same keeps its
+    /// connection. Entries of the file and of the cluster, for the same location, go before these.
+    ///
+    /// # Errors
+    ///
+    /// An entry that cannot be used. Everything is as before then.
+    pub async fn set_external(&self, entries: Vec<ExternalEntry>) -> Result<(), BuildError> {
+        let entries = read_all(&entries).map_err(BuildError::External)?;
+        let change = Change::Entries(EntrySource::Settings, entries);
+        // The switcher lives as long as this cache.
+        let applied = self.parts().changes.send(change).await;
+        applied.unwrap_or(Ok(())).map_err(BuildError::Tls)
     }
 
     /// The counters.
@@ -194,17 +242,25 @@ impl Cache {
         ended
     }
 
-    fn parts(&self) -> &CacheParts {
+    pub(crate) fn local_limits(&self) -> &LocalLimits {
+        &self.shared.local_limits
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    pub(crate) fn parts(&self) -> &CacheParts {
         &self.shared.parts
     }
 
     /// The store of a caching type. Whether it can be reached does not matter: a switch to the other
-    /// store would split the data.
-    fn route(&self, caching_type: CachingType) -> (StoreUsed, Option<&Arc<dyn Backend>>) {
-        let external = self.parts().external.as_ref();
-        let external =
-            external.map(|external| (StoreUsed::External(external.entry.clone()), &external.backend));
-        let internal = || self.parts().internal.as_ref().map(|backend| (StoreUsed::Internal, backend));
+    /// store would split the data. Who opts in to that gets it in `target`.
+    pub(crate) fn route(&self, caching_type: CachingType) -> (StoreUsed, Option<Arc<dyn Backend>>) {
+        let routes = self.parts().routes.load();
+        let external = routes.external.as_ref();
+        let external = external.map(|external| (external.store(), external.backend.clone()));
+        let internal = || self.parts().internal.clone().map(|backend| (StoreUsed::Internal, backend));
         let route = match caching_type {
             CachingType::PreferExternal => external.or_else(internal),
             CachingType::External => external,
@@ -213,84 +269,39 @@ impl Cache {
         route.map_or((StoreUsed::None, None), |(store, backend)| (store, Some(backend)))
     }
 
-    async fn get(&self, backend: &dyn Backend, key: &str) -> Result<Option<Value>, Cause> {
-        let (key, limit) = (self.key(key)?, self.parts().value_bytes_max);
-        match backend.get(&key, self.budget()).await? {
-            Some(stored) if stored.len() > limit => Err(Cause::TooLarge { bytes: stored.len(), limit }),
-            Some(stored) => Value::decode(&stored).map(Some).map_err(Cause::Unreadable),
-            None => Ok(None),
-        }
+    /// The target of a call that begins now; none without a store.
+    fn target(&self, caching_type: CachingType) -> Option<Target> {
+        let (store, backend) = self.route(caching_type);
+        let may_turn = self.parts().failover
+            && caching_type == CachingType::PreferExternal
+            && matches!(store, StoreUsed::External(_));
+        let other = self.parts().internal.clone().filter(|_| may_turn);
+        let other = other.map(|backend| (StoreUsed::Internal, backend));
+        Some(Target::new((store, backend?), other, self.parts().time_budget))
     }
 
-    async fn remove(&self, backend: &dyn Backend, key: &str) -> Result<bool, Cause> {
-        backend.remove(&self.key(key)?, self.budget()).await
+    /// The most bytes of a value, as the cache holds it.
+    pub(crate) fn value_bytes_max(&self) -> usize {
+        self.responses.map_or(self.parts().value_bytes_max, |responses| responses.value_bytes_max)
     }
 
-    /// A store that is ready to go; its time runs from now on.
-    fn prepare(
-        &self,
-        backend: &Arc<dyn Backend>,
-        key: &str,
-        value: &Value,
-        duration: i64,
-    ) -> Result<StoreJob, Cause> {
-        let key = self.key(key)?.into_owned();
-        let what = self.encode(value, duration);
-        Ok(StoreJob { backend: backend.clone(), key, budget: self.budget(), what })
+    /// Whether stores and removals are waited for.
+    pub(crate) fn store_mode(&self) -> StoreMode {
+        if self.responses.is_some() { StoreMode::Wait } else { self.parts().store_mode }
     }
 
-    async fn run(&self, job: StoreJob, store: &StoreUsed) -> StoreResult {
-        match self.parts().store_mode {
-            StoreMode::Wait => job.run().await,
-            StoreMode::Background => self.run_in_background(job, store),
-        }
-    }
-
-    /// What is to be stored, or why it is not.
-    fn encode(&self, value: &Value, duration: i64) -> Result<(Bytes, u32), SkipReason> {
-        let seconds = duration.min(limits::DURATION_SECONDS_MAX);
-        let seconds = u32::try_from(seconds).ok().filter(|seconds| *seconds > 0);
-        let seconds = seconds.ok_or(SkipReason::AlreadyExpired)?;
-        let limit = self.parts().value_bytes_max;
-        // Looked at before it is copied: a value may be far beyond the limit.
-        match value.encoded_bytes() {
-            bytes if bytes > limit => Err(SkipReason::TooLarge { bytes, limit }),
-            _ => Ok((Bytes::from(value.encode().map_err(SkipReason::NoEnvelope)?), seconds)),
-        }
-    }
-
-    fn run_in_background(&self, job: StoreJob, store: &StoreUsed) -> StoreResult {
-        let Ok(permit) = self.shared.background_permits.clone().try_acquire_owned() else {
-            return StoreResult::Unavailable(Cause::Overloaded);
-        };
-        if let Err(reason) = &job.what {
-            let skipped = StoreResult::Skipped(reason.clone());
-            self.shared.background.spawn(async move { (job.run().await, permit) });
-            return skipped;
-        }
-        let (cache, store) = (Arc::downgrade(&self.shared), store.clone());
-        self.shared.background.spawn(async move {
-            let result = job.run().await;
-            drop(permit);
-            // The call was counted as queued; what became of it is counted as well.
-            if let (StoreResult::Unavailable(cause), Some(shared)) = (result, cache.upgrade()) {
-                tracing::debug!(%store, %cause, "store in the background failed");
-                shared.parts.metrics.count_only(Event::StoreUnavailable, &store);
-            }
-        });
-        StoreResult::Queued
-    }
-
-    fn key<'a>(&self, key: &'a str) -> Result<std::borrow::Cow<'a, str>, Cause> {
-        let key = self.parts().keys.key(key);
+    /// The key as the stores know it.
+    pub(crate) fn stored_key<'a>(&self, key: &'a str) -> Result<Cow<'a, str>, Cause> {
+        let keys = &self.parts().keys;
+        let key = if self.responses.is_some() { keys.response_key(key).into() } else { keys.key(key) };
         if key.len() > limits::KEY_BYTES_MAX { Err(Cause::KeyTooLong) } else { Ok(key) }
     }
 
-    fn budget(&self) -> Budget {
+    pub(crate) fn budget(&self) -> Budget {
         Budget::start(self.parts().time_budget)
     }
 
-    fn since(&self, started: Duration) -> Duration {
+    pub(crate) fn since(&self, started: Duration) -> Duration {
         self.parts().clock.now().saturating_sub(started)
     }
 
@@ -307,30 +318,6 @@ impl Cache {
     }
 }
 
-/// A store that is ready to go.
-struct StoreJob {
-    backend: Arc<dyn Backend>,
-    key: String,
-    budget: Budget,
-    what: Result<(Bytes, u32), SkipReason>,
-}
-
-impl StoreJob {
-    async fn run(&self) -> StoreResult {
-        match &self.what {
-            Ok((bytes, seconds)) => match self.backend.set(&self.key, bytes, *seconds, self.budget).await {
-                Ok(()) => StoreResult::Stored,
-                Err(cause) => StoreResult::Unavailable(cause),
-            },
-            // What the key held would be out of date: a store replaces.
-            Err(reason) => match self.backend.remove(&self.key, self.budget).await {
-                Ok(_) => StoreResult::Skipped(reason.clone()),
-                Err(cause) => StoreResult::Unavailable(cause),
-            },
-        }
-    }
-}
-
 /// The span of a call. Keys and values stay out of it: keys name people and tokens.
 fn call_span(operation: &'static str, caching_type: CachingType) -> Span {
     tracing::debug_span!(
@@ -341,11 +328,12 @@ fn call_span(operation: &'static str, caching_type: CachingType) -> Span {
         result = field::Empty,
         took_us = field::Empty,
         cause = field::Empty,
+        failed_over = field::Empty,
     )
 }
 
 impl fmt::Debug for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cache").field("report", self.report()).finish_non_exhaustive()
+        f.debug_struct("Cache").field("report", &self.report()).finish_non_exhaustive()
     }
 }

@@ -10,6 +10,9 @@
 //! | `default` | `userprofile-42` | `userprofile-42` |
 //! | `default` | `@shop/x` | `@@shop/x` |
 //! | `shop` | `x` | `@shop/x` |
+//!
+//! Entries of response caching stand apart: `@http:SERVICE/` and the key that [`http`](crate::http)
+//! documents. The name of a service has no colon, so no value has such a key.
 
 use std::borrow::Cow;
 
@@ -20,6 +23,7 @@ pub const DEFAULT_SERVICE: &str = "default";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KeySpace {
     prefix: Option<String>,
+    response_prefix: String,
 }
 
 impl KeySpace {
@@ -27,7 +31,15 @@ impl KeySpace {
     pub(crate) fn new(service: &str) -> Option<Self> {
         let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
         let fits = (1..=64).contains(&service.len()) && service.bytes().all(known);
-        fits.then(|| Self { prefix: (service != DEFAULT_SERVICE).then(|| format!("@{service}/")) })
+        fits.then(|| Self {
+            prefix: (service != DEFAULT_SERVICE).then(|| format!("@{service}/")),
+            response_prefix: format!("@http:{service}/"),
+        })
+    }
+
+    /// The key of a response entry as the cache knows it.
+    pub(crate) fn response_key(&self, key: &str) -> String {
+        format!("{}{key}", self.response_prefix)
     }
 
     /// The key as the cache knows it.
@@ -52,6 +64,9 @@ mod tests {
         assert_eq!(default.key("userprofile-42"), "userprofile-42");
         assert_eq!(default.key("@shop/x"), "@@shop/x");
         assert_eq!(shop.key("x"), "@shop/x");
+        assert_eq!(shop.response_key("x"), "@http:shop/x");
+        assert_eq!(default.response_key("x"), "@http:default/x");
+        assert_eq!(default.key("@http:default/x"), "@@http:default/x");
         for wrong in ["", "a/b", "@a", "a b", &"x".repeat(65)] {
             assert_eq!(KeySpace::new(wrong), None, "{wrong}");
         }

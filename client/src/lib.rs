@@ -27,45 +27,73 @@
 //! | [`internal`](CachingType::Internal) | internal | internal |
 //!
 //! - *Configuration decides, not reachability.* While a configured Redis is down, its lookups miss with
-//!   a [`Cause`]; they do not go to the internal cache, which would split the data.
+//!   a [`Cause`]; they do not go to the internal cache, which would split the data. Who wants that all the
+//!   same opts in ([`CacheBuilder::failover`]).
+//! - *A gateway reads what it wrote.* With [`StoreMode::Wait`] a store has ended when the call has; with
+//!   [`StoreMode::Background`] lookups of the same gateway give the value that is under way.
 //! - *No call fails.* Each ends within the time budget with an outcome that tells the result, the
 //!   store and the time. Connections are made and made again in the background.
 //! - *Which entry* is used, and why, the [`StartupReport`] tells: the entry of the gateway's own region
 //!   goes before `Default` ([`external::resolve`]). Names are compared without case and blanks.
+//! - *Entries may change* while calls run: by [`Cache::set_external`], by a
+//!   [file](CacheBuilder::external_file), by the [internal cluster](CacheBuilder::watch_external), which
+//!   goes before the file, and that before the settings, location by location. No call fails because of a
+//!   change.
 //! - *Values* have a type ([`Value`]). Strings are stored as they are, so that `redis-cli` reads and
 //!   writes them; every other type has a documented envelope.
+//! - *Whole responses* are cached by [`http`], for any `tower` service and for the policy engine.
 //! - *Keys* of the service `default` are stored as they are; those of other services get `@SERVICE/`
 //!   in front, and a default key that begins with `@` one more `@`.
+//! - *Rate limits* ([`Cache::take`]) are counted exactly, in one atomic step of the cluster, under
+//!   `@+limit/PERIOD-MS/KEY`, where no value's key can be.
 //!
 //! # Limits
 //!
-//! See [`limits`]. A single Redis is spoken to; a Redis Cluster that answers MOVED is a
-//! [`Cause::Refused`].
+//! See [`limits`].
+//!
+//! # Redis Cluster and Sentinel
+//!
+//! An endpoint of a Redis Cluster is recognised by its first redirection. From then on every node that
+//! owns slots has a connection with its own limits, MOVED and ASK are followed, and a node that is down
+//! costs its own slots only, until another owns them. Lookups may go to replicas
+//! ([`CacheBuilder::read_from_replicas`]). With `serviceName` the endpoints are sentinels: the primary they
+//! name is followed.
 
 mod backend;
+mod build_error;
 mod builder;
 mod cache;
 mod caching_type;
+mod calls;
 pub mod context;
 #[doc(hidden)]
 pub mod dotnet;
+pub mod engine;
 pub mod expression;
 pub mod external;
 mod guard;
+pub mod http;
 mod internal;
 mod key;
 pub mod limits;
 mod link;
 mod metrics;
+mod nodes;
 mod outcome;
 pub mod policy;
+mod rate;
 mod report;
+mod switch;
+mod target;
 mod text;
+mod under_way;
+mod write;
 
-pub use builder::{BuildError, CacheBuilder};
+pub use build_error::BuildError;
+pub use builder::CacheBuilder;
 pub use cache::{Cache, StoreMode};
 pub use caching_type::{CachingType, UnknownCachingType};
-pub use guard::{Clock, Random, SystemClock, SystemRandom};
+pub use guard::{Clock, Random, SystemClock, SystemRandom, SystemWallClock, WallClock};
 pub use key::DEFAULT_SERVICE;
 pub use larder_proto::envelope::{Date, DateKind, Decimal, EnvelopeError, Guid, Response, Value, ValueType};
 pub use link::TlsError;
@@ -73,4 +101,5 @@ pub use metrics::{Event, Metrics};
 pub use outcome::{
     Cause, Lookup, LookupResult, Remove, RemoveResult, SkipReason, Store, StoreResult, StoreUsed,
 };
+pub use rate::{RateLimit, Take, Taken};
 pub use report::StartupReport;

@@ -18,10 +18,53 @@ pub const DURATION_SECONDS_MAX: i64 = 2_147_483_647;
 pub const ENDPOINTS_MAX: usize = 64;
 /// External entries of one service.
 pub const EXTERNAL_MAX: usize = 100;
+/// Changes of external entries that wait for one before them.
+pub const EXTERNAL_CHANGES_MAX: usize = 8;
+/// How long calls stay with the old external cache while a new one is being connected to.
+pub const EXTERNAL_SWITCH_PATIENCE: Duration = Duration::from_millis(400);
+/// Time between two questions for the cluster's external entries.
+pub const EXTERNAL_WATCH_INTERVAL: Duration = Duration::from_millis(250);
+/// What one such question may take.
+pub const EXTERNAL_WATCH_BUDGET: Duration = Duration::from_millis(200);
+/// Time to the next question after the cluster refused to tell.
+pub const EXTERNAL_WATCH_PAUSE: Duration = Duration::from_secs(5);
+/// Time between two looks at the file of external entries.
+pub const EXTERNAL_FILE_INTERVAL: Duration = Duration::from_secs(1);
+/// The largest file of external entries.
+pub const EXTERNAL_FILE_BYTES_MAX: usize = 1024 * 1024;
+/// Nodes of one Redis Cluster that there is a connection to at once.
+pub const CLUSTER_NODES_MAX: usize = 256;
+/// Runs of slots of one Redis Cluster.
+pub const CLUSTER_RUNS_MAX: usize = 16_384;
+/// Replicas of one node of a Redis Cluster that are read from.
+pub const CLUSTER_REPLICAS_MAX: usize = 16;
+/// How long a replica may take for a read before the owner is asked.
+pub const REPLICA_PATIENCE: Duration = Duration::from_millis(100);
+/// Redirections that one call follows, its first destination counted.
+pub const REDIRECTS_MAX: u32 = 5;
+/// What asking one node for the slots may take.
+pub const CLUSTER_SURVEY_BUDGET: Duration = Duration::from_millis(500);
+/// The shortest time between two surveys.
+pub const CLUSTER_SURVEY_PAUSE: Duration = Duration::from_millis(200);
+/// Time between two questions whether the sentinels still name the same primary.
+pub const SENTINEL_INTERVAL: Duration = Duration::from_secs(1);
 /// Requests under way on one connection; more wait, within their budget.
 pub const IN_FLIGHT_MAX: usize = 1024;
 /// Stores that nobody waits for, under way at once; more are skipped and counted.
 pub const BACKGROUND_STORES_MAX: usize = 256;
+
+/// Parts into which the window of a rate limit is divided.
+pub const RATE_PARTS: u64 = 32;
+/// The most calls of a rate limit, and of one take.
+pub const RATE_COUNT_MAX: u32 = 2_147_483_647;
+/// The longest window of a rate limit: 366 days.
+pub const RATE_PERIOD_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+/// Keys of rate limits that are counted in this process while no store can be asked.
+pub const RATE_KEYS_MAX: usize = 10_000;
+/// The longest key that is kept for them; of longer ones a hash is.
+pub const RATE_KEY_BYTES_MAX: usize = 256;
+/// Keys that are looked at to find the one that is given up for another.
+pub const RATE_KEYS_LOOKED_AT: usize = 16;
 
 /// One connection attempt to an external cache that says nothing else.
 pub const CONNECT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
@@ -48,6 +91,44 @@ pub const BACKOFF_MAX: Duration = Duration::from_secs(2);
 /// The answer of a CONNECT proxy.
 pub const TUNNEL_ANSWER_BYTES: usize = 8 * 1024;
 
+/// The largest body of a response that is stored when nothing is said: 2 MiB.
+pub const RESPONSE_BODY_BYTES_DEFAULT: usize = 2 * 1024 * 1024;
+/// The largest body of a response that can be allowed.
+pub const RESPONSE_BODY_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// What the status, reason and headers of a stored response may take beside the body.
+pub const RESPONSE_HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Bodies being captured and stored at once, all together: 256 MiB. What comes above is not stored.
+pub const RESPONSE_CAPTURE_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Stores of responses under way at once; more are not stored and counted.
+pub const RESPONSE_STORES_MAX: usize = 256;
+/// The longest readable key of a response; a longer one is hashed.
+pub const RESPONSE_KEY_BYTES_MAX: usize = 512;
+/// The longest value of a header or query parameter that a key holds as it is; a longer one is hashed.
+pub const RESPONSE_KEY_PART_BYTES_MAX: usize = 96;
+/// Headers, and query parameters, that one policy may vary by.
+pub const VARY_NAMES_MAX: usize = 64;
+/// Keys for which one request is under way and others may wait, in a process.
+pub const FLIGHTS_MAX: usize = 16_384;
+/// Requests that wait for another one's entry, per key; more go to the backend.
+pub const FLIGHT_WAITERS_MAX: usize = 1024;
+/// How long they wait when nothing is said.
+pub const FLIGHT_WAIT_DEFAULT: Duration = Duration::from_secs(5);
+/// The longest such wait that can be set.
+pub const FLIGHT_WAIT_MAX: Duration = Duration::from_secs(60);
+/// How long nobody waits for a key whose response turned out not to be stored.
+pub const FLIGHT_PAUSE: Duration = Duration::from_secs(10);
+/// Such keys that are remembered.
+pub const FLIGHT_PAUSES_MAX: usize = 4096;
+/// APIs whose generation is remembered.
+pub const GENERATIONS_MAX: usize = 4096;
+/// How old the knowledge of a generation may be when nothing is said: a purge by another gateway shows
+/// within this time.
+pub const GENERATION_AGE_DEFAULT: Duration = Duration::from_secs(1);
+/// Routes that the origin guard tells apart.
+pub const ORIGIN_ROUTES_MAX: usize = 4096;
+/// Requests that wait for their turn at the backend, per route; more are refused, or go on, at once.
+pub const ORIGIN_WAITERS_MAX: usize = 1024;
+
 /// The longest policy expression, with its `@(` and `)`, in bytes: 64 KiB.
 pub const EXPRESSION_BYTES_MAX: usize = 64 * 1024;
 /// How deep an expression, its statements, types and interpolated strings may be nested.
@@ -60,6 +141,24 @@ pub const EXPRESSION_NODES_MAX: usize = 10_000;
 pub const EXPRESSION_BRACKETS_MAX: usize = 256;
 /// Brackets and question marks after the name of a type, as in `int?[][]`.
 pub const EXPRESSION_TYPE_SUFFIXES_MAX: usize = 4;
+
+/// Errors of one expression that are told.
+pub const EXPRESSION_ERRORS_MAX: usize = 20;
+/// Parts of an expression that the compiler looks at; a lambda may be looked at several times.
+pub const EXPRESSION_BINDINGS_MAX: usize = 200_000;
+
+/// Operators, calls and statements that one evaluation carries out when nothing else is said.
+pub const EVALUATION_STEPS_DEFAULT: u64 = 1_000_000;
+/// Bytes that one evaluation makes when nothing else is said: 64 MiB.
+pub const EVALUATION_BYTES_DEFAULT: u64 = 64 * 1024 * 1024;
+/// The time of one evaluation when nothing else is said.
+pub const EVALUATION_TIME_DEFAULT: Duration = Duration::from_millis(250);
+/// Operators, calls and statements within one another while an expression runs.
+pub const EVALUATION_DEPTH_MAX: u32 = 1000;
+/// Bytes of the texts that are handed to a member which count as one step: members walk through them.
+pub const EVALUATION_BYTES_PER_STEP: usize = 1024;
+/// Steps between two looks at the clock.
+pub const EVALUATION_STEPS_PER_CLOCK: u32 = 1000;
 
 /// The longest policy document or fragment, before and after named values have been put in: 1 MiB.
 pub const POLICY_BYTES_MAX: usize = 1024 * 1024;
@@ -78,6 +177,24 @@ pub const POLICY_FRAGMENTS_MAX: usize = 1000;
 /// The longest name of a named value.
 pub const POLICY_NAME_BYTES_MAX: usize = 256;
 
+/// The longest body that is read for an expression when the builder says nothing: 4 MiB.
+pub const ENGINE_BODY_BYTES_DEFAULT: usize = 4 * 1024 * 1024;
+/// Blocks of statements within one another while they run: branches, fragments, scopes.
+pub const ENGINE_DEPTH_MAX: usize = 128;
+/// Events that are told of one request.
+pub const ENGINE_EVENTS_MAX: usize = 1000;
+/// Values that `cache-value` makes at once with others waiting; what is more is made by each for itself.
+pub const ENGINE_FLIGHTS_MAX: usize = 10_000;
+/// How long a request waits for a value that another one makes.
+pub const ENGINE_FLIGHT_WAIT: Duration = Duration::from_secs(10);
+/// How often a request waits for others that fail before it makes the value itself.
+pub const ENGINE_FLIGHT_ATTEMPTS: usize = 3;
+/// Rate limits of one request that count after the response; what is more counts as
+/// one call at once.
+pub const ENGINE_COUNTS_MAX: usize = 100;
+/// What the backend may take to answer when no `forward-request` says otherwise.
+pub const FORWARD_TIMEOUT_DEFAULT: Duration = Duration::from_secs(300);
+
 const _: () = {
     assert!(EXPRESSION_DEPTH_MAX <= EXPRESSION_BRACKETS_MAX);
     assert!(EXPRESSION_DEPTH_MAX < EXPRESSION_LEVELS_MAX);
@@ -88,6 +205,12 @@ const _: () = {
     assert!(VALUE_BYTES_DEFAULT <= VALUE_BYTES_MAX);
     assert!(TIME_BUDGET_DEFAULT.as_millis() <= TIME_BUDGET_MAX.as_millis());
     assert!(CONNECT_PATIENCE.as_millis() <= TIME_BUDGET_DEFAULT.as_millis());
+    assert!(RATE_KEYS_LOOKED_AT < RATE_KEYS_MAX);
+    assert!(RESPONSE_BODY_BYTES_DEFAULT <= RESPONSE_BODY_BYTES_MAX);
+    assert!(RESPONSE_BODY_BYTES_MAX <= RESPONSE_CAPTURE_BYTES_MAX);
+    assert!(RESPONSE_BODY_BYTES_MAX + RESPONSE_HEAD_BYTES_MAX <= VALUE_BYTES_MAX);
+    assert!(RESPONSE_KEY_BYTES_MAX < KEY_BYTES_MAX);
+    assert!(FLIGHT_WAIT_DEFAULT.as_millis() <= FLIGHT_WAIT_MAX.as_millis());
     assert!(BACKOFF_MIN.as_millis() < BACKOFF_MAX.as_millis());
     assert!(DURATION_SECONDS_MAX == i32::MAX as i64);
 };

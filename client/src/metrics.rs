@@ -46,11 +46,17 @@ pub enum Event {
     RemoveUnavailable,
     /// A removal had nobody to ask.
     RemoveNotConfigured,
+    /// A rate limit let calls through; without a store it was counted in this process.
+    TakeAllowed,
+    /// A rate limit let calls not through; without a store it was counted in this process.
+    TakeRefused,
+    /// A rate limit could not ask its store and was counted in this process.
+    TakeUnavailable,
 }
 
 impl Event {
     /// Every event with its operation and result, as the labels say them, in the order of the enum.
-    pub const ALL: [(Event, &'static str, &'static str); 16] = [
+    pub const ALL: [(Event, &'static str, &'static str); 19] = [
         (Self::LookupHit, "lookup", "hit"),
         (Self::LookupMiss, "lookup", "miss"),
         (Self::LookupDefault, "lookup", "default"),
@@ -67,6 +73,9 @@ impl Event {
         (Self::RemoveAbsent, "remove", "absent"),
         (Self::RemoveUnavailable, "remove", "unavailable"),
         (Self::RemoveNotConfigured, "remove", "not_configured"),
+        (Self::TakeAllowed, "take", "allowed"),
+        (Self::TakeRefused, "take", "refused"),
+        (Self::TakeUnavailable, "take", "unavailable"),
     ];
 
     /// The operation and the result, as the labels and the spans say them.
@@ -119,8 +128,14 @@ impl From<&Remove> for Event {
 pub struct Metrics {
     counts: [[AtomicU64; Event::ALL.len()]; STORES.len()],
     times: [[Histogram; OPERATIONS.len()]; STORES.len()],
-    /// 1 if external entries are configured and none is for this region; set once.
+    /// 1 if external entries are configured and none is for this region; set by the switcher.
     pub(crate) external_unresolved: AtomicU64,
+    /// How often another external cache came into use; counted by the switcher.
+    pub(crate) external_changes: AtomicU64,
+    /// How often a call turned to the internal cache since the external one failed.
+    pub(crate) failovers: AtomicU64,
+    /// How often a source of external entries could not be used; counted by the switcher.
+    pub(crate) external_troubles: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -148,6 +163,25 @@ impl Metrics {
     #[must_use]
     pub fn get(&self, event: Event, store: &StoreUsed) -> u64 {
         self.counts[store_index(store)][event as usize].load(Ordering::Relaxed)
+    }
+
+    /// How often a call turned to the internal cache since the external one failed; see
+    /// [`CacheBuilder::failover`](crate::CacheBuilder::failover).
+    #[must_use]
+    pub fn failovers(&self) -> u64 {
+        self.failovers.load(Ordering::Relaxed)
+    }
+
+    /// How often another external cache came into use since the start.
+    #[must_use]
+    pub fn external_changes(&self) -> u64 {
+        self.external_changes.load(Ordering::Relaxed)
+    }
+
+    /// How often a source of external entries, the file or the cluster, could not be used.
+    #[must_use]
+    pub fn external_troubles(&self) -> u64 {
+        self.external_troubles.load(Ordering::Relaxed)
     }
 
     /// Whether external caches are configured, but none for this region.
@@ -204,8 +238,22 @@ impl fmt::Display for Metrics {
             "# HELP {UNRESOLVED} 1 if no external cache is for this region, though some are configured."
         )?;
         writeln!(f, "# TYPE {UNRESOLVED} gauge")?;
-        writeln!(f, "{UNRESOLVED} {}", self.external_unresolved.load(Ordering::Relaxed))
+        writeln!(f, "{UNRESOLVED} {}", self.external_unresolved.load(Ordering::Relaxed))?;
+        let (changes, troubles) = (&self.external_changes, &self.external_troubles);
+        counter(f, CHANGES, "Times another external cache came into use.", changes)?;
+        counter(f, TROUBLES, "Times a source of external caches could not be used.", troubles)?;
+        counter(
+            f,
+            FAILOVERS,
+            "Calls that turned from the external cache to the internal one.",
+            &self.failovers,
+        )
     }
+}
+
+fn counter(f: &mut fmt::Formatter<'_>, name: &str, help: &str, count: &AtomicU64) -> fmt::Result {
+    let count = count.load(Ordering::Relaxed);
+    writeln!(f, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {count}")
 }
 
 fn store_index(store: &StoreUsed) -> usize {
@@ -221,10 +269,13 @@ fn seconds(micros: u64) -> f64 {
 }
 
 const STORES: [&str; 3] = ["none", "internal", "external"];
-const OPERATIONS: [&str; 3] = ["lookup", "store", "remove"];
+const OPERATIONS: [&str; 4] = ["lookup", "store", "remove", "take"];
 const CALLS: &str = "larder_client_calls_total";
 const SECONDS: &str = "larder_client_call_seconds";
 const UNRESOLVED: &str = "larder_client_external_unresolved";
+const CHANGES: &str = "larder_client_external_changes_total";
+const FAILOVERS: &str = "larder_client_failovers_total";
+const TROUBLES: &str = "larder_client_external_troubles_total";
 
 /// Upper bounds of the times, in microseconds.
 const BOUNDS_MICROS: [u64; 13] =

@@ -72,6 +72,20 @@ pub enum Cause {
     KeyTooLong,
 }
 
+impl Cause {
+    /// Whether it lies with the server or the way to it, so that another store could do better.
+    pub(crate) fn is_outage(&self) -> bool {
+        match self {
+            Self::Connecting | Self::Unreachable(_) | Self::TimedOut | Self::Overloaded | Self::Protocol => {
+                true
+            }
+            // It is about the key.
+            Self::Refused(code) => &**code != "WRONGTYPE",
+            Self::CommandDisabled | Self::Unreadable(_) | Self::TooLarge { .. } | Self::KeyTooLong => false,
+        }
+    }
+}
+
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -3,7 +3,8 @@
 
 use std::fs;
 
-use larder_client::policy::{Document, Fragments, NamedValues, Problems, end_of};
+use larder_client::expression::end_of;
+use larder_client::policy::{Document, Fragments, NamedValues, Problems};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};

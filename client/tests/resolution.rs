@@ -7,7 +7,7 @@ mod support;
 
 use std::time::Duration;
 
-use larder_client::external::{EntryState, Region, UseFrom, resolve};
+use larder_client::external::{EntryState, ExternalError, Region, UseFrom, resolve};
 use larder_client::{BuildError, Cache, CachingType, LookupResult, StoreResult, StoreUsed};
 use support::{RedisServer, connected};
 
@@ -17,30 +17,69 @@ fn used(own: &str, entries: &[&str]) -> Option<usize> {
     resolve(&Region::new(own).unwrap(), &entries).used
 }
 
-#[test]
-fn the_rows_of_the_table() {
+/// One row of table 4.2: the entries, and the place of the one used in East US, Southeast Asia, West Europe
+/// and at plant-7.
+fn row(entries: &[&str], expected: [Option<usize>; 4]) {
     const GATEWAYS: [&str; 4] = ["East US", "Southeast Asia", "West Europe", "plant-7"];
-    let (none, a, b, c) = (None, Some(0), Some(1), Some(2));
-    let rows: [(&[&str], [Option<usize>; 4]); 6] = [
-        (&[], [none, none, none, none]),
-        (&["Default"], [a, a, a, a]),
-        (&["Southeast Asia"], [none, a, none, none]),
-        (&["Default", "Southeast Asia"], [a, b, a, a]),
-        (&["Default", "plant-7"], [a, a, a, b]),
-        (&["East US", "Southeast Asia", "West Europe"], [a, b, c, none]),
-    ];
-    for (row, (entries, expected)) in (1..).zip(rows) {
-        for (gateway, expected) in GATEWAYS.into_iter().zip(expected) {
-            assert_eq!(used(gateway, entries), expected, "row {row}, {gateway}");
-            let reversed: Vec<&str> = entries.iter().rev().copied().collect();
-            let expected = expected.map(|place| entries.len() - 1 - place);
-            assert_eq!(used(gateway, &reversed), expected, "row {row}, {gateway}: order does not matter");
-        }
+    for (gateway, expected) in GATEWAYS.into_iter().zip(expected) {
+        assert_eq!(used(gateway, entries), expected, "{gateway}");
+        let reversed: Vec<&str> = entries.iter().rev().copied().collect();
+        let expected = expected.map(|place| entries.len() - 1 - place);
+        assert_eq!(used(gateway, &reversed), expected, "{gateway}: order does not matter");
     }
 }
 
+const NONE: Option<usize> = None;
+const A: Option<usize> = Some(0);
+const B: Option<usize> = Some(1);
+const C: Option<usize> = Some(2);
+
+#[test]
+fn table_4_2_row_1_no_entries() {
+    row(&[], [NONE, NONE, NONE, NONE]);
+}
+
+#[test]
+fn table_4_2_row_2_default_alone() {
+    row(&["Default"], [A, A, A, A]);
+}
+
+#[test]
+fn table_4_2_row_3_one_region_alone() {
+    row(&["Southeast Asia"], [NONE, A, NONE, NONE]);
+}
+
+#[test]
+fn table_4_2_row_4_default_and_one_region() {
+    row(&["Default", "Southeast Asia"], [A, B, A, A]);
+}
+
+#[test]
+fn table_4_2_row_5_default_and_a_location_of_ones_own() {
+    row(&["Default", "plant-7"], [A, A, A, B]);
+}
+
+#[test]
+fn table_4_2_row_6_every_region_and_no_default() {
+    row(&["East US", "Southeast Asia", "West Europe"], [A, B, C, NONE]);
+}
+
+/// "none" is the internal cache for `prefer-external` and a constant miss for `external`; it takes a server
+/// to see that.
 #[tokio::test]
-async fn row_seven_a_cache_that_is_down_misses_and_default_is_not_asked() {
+async fn table_4_2_row_3_none_is_internal_for_prefer_external_and_a_miss_for_external() {
+    let inside = RedisServer::start().await;
+    let builder =
+        Cache::builder("East US").internal(inside.address()).external("Southeast Asia", "127.0.0.1:1");
+    let cache = connected(builder.time_budget(Duration::from_secs(2))).await;
+    let stored = cache.store_value("k", &"v".into(), 60, CachingType::PreferExternal).await;
+    assert_eq!((stored.result, stored.store), (StoreResult::Stored, StoreUsed::Internal));
+    let missed = cache.lookup_value("k", CachingType::External, None).await;
+    assert_eq!(missed.result, LookupResult::NotConfigured { default: None });
+}
+
+#[tokio::test]
+async fn table_4_2_row_7_a_cache_that_is_down_misses_and_default_is_not_asked() {
     let default = RedisServer::start().await;
     let mut own = RedisServer::start().await;
     let cache = connected(
@@ -64,7 +103,7 @@ async fn row_seven_a_cache_that_is_down_misses_and_default_is_not_asked() {
 }
 
 #[test]
-fn spelling_does_not_matter() {
+fn table_4_2_spelling_does_not_matter() {
     for name in ["Southeast Asia", "southeastasia", "SouthEast Asia ", " SOUTHEAST\tASIA"] {
         assert_eq!(used("Southeast Asia", &[name]), Some(0), "{name}");
         assert_eq!(used(name, &["Southeast Asia"]), Some(0), "{name}");
@@ -127,7 +166,7 @@ async fn the_report_says_what_was_resolved_and_why() {
 async fn wrong_settings_are_refused() {
     let error = |builder: larder_client::CacheBuilder| builder.build().unwrap_err();
     let twice = Cache::builder("local").external("West Europe", "a").external("westeurope", "b");
-    assert_eq!(error(twice), BuildError::ExternalTwice("westeurope".into()));
+    assert_eq!(error(twice), BuildError::External(ExternalError::Twice("westeurope".into())));
     let elsewhere = Cache::builder("local").external("East US", "host,nonsense=1");
     let text = error(elsewhere).to_string();
     assert!(text.starts_with("external cache East US: connection string, byte 5: unknown option"), "{text}");

@@ -7,47 +7,7 @@ mod support;
 use std::time::Duration;
 
 use larder_client::{BuildError, Cache, CachingType, Cause, StoreResult, TlsError};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use support::{RedisServer, TempDir, eventually, free_port};
-
-/// A Redis that speaks TLS on one port, and without on another for the test to look inside.
-struct TlsRedis {
-    redis: RedisServer,
-    port: u16,
-    ca: String,
-    _dir: TempDir,
-}
-
-impl TlsRedis {
-    async fn start(name: &str, more: &[&str]) -> Self {
-        let mut authority = CertificateParams::new(Vec::new()).unwrap();
-        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
-        let key = KeyPair::generate().unwrap();
-        let names = vec![name.to_owned()];
-        let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &authority).unwrap();
-        let dir = TempDir::new();
-        let write = |file: &str, text: String| {
-            let path = dir.path().join(file);
-            std::fs::write(&path, text).unwrap();
-            path.to_str().unwrap().to_owned()
-        };
-        let port = free_port();
-        let (certificate, key) =
-            (write("cert.pem", certificate.pem()), write("key.pem", key.serialize_pem()));
-        let port_text = port.to_string();
-        let tls = ["--tls-port", &port_text, "--tls-cert-file", &certificate, "--tls-key-file", &key];
-        let redis = RedisServer::start_with(&[&tls[..], &["--tls-auth-clients", "no"], more].concat()).await;
-        Self { redis, port, ca: authority.pem(), _dir: dir }
-    }
-
-    fn cache(&self, host: &str, options: &str) -> Cache {
-        let string = format!("{host}:{},{options}", self.port);
-        let builder =
-            Cache::builder("local").external("Default", string).root_certificates_pem(self.ca.as_str());
-        builder.time_budget(Duration::from_secs(10)).build().unwrap()
-    }
-}
+use support::{TempDir, TlsRedis, eventually};
 
 async fn store(cache: &Cache) -> StoreResult {
     cache.store_value("k", &"v".into(), 60, CachingType::External).await.result

@@ -3,6 +3,8 @@
 //! Threads: one for each worker, and one, the control thread, that accepts connections, sweeps, and serves the admin port. A
 //! node that is one of several has two more, see `clustered.rs`.
 
+pub mod cache_verbs;
+mod caches;
 mod clustered;
 pub mod region;
 pub mod settings;
@@ -29,8 +31,8 @@ use crate::commands;
 use crate::commands::cluster::Endpoint;
 use crate::config::Config;
 use crate::server::{
-    Facts, Handoff, Listener, Membership, NodeStatistics, OneNode, Password, Shared, SharedParts, Tunables,
-    Worker, WorkerHandle, bind, sweep_forever,
+    ExternalCaches, Facts, Handoff, Listener, LoneBook, Membership, NodeStatistics, OneNode, Shared,
+    SharedParts, Tunables, Worker, WorkerHandle, bind, sweep_forever,
 };
 use crate::store::{Store, StoreSettings};
 
@@ -197,6 +199,10 @@ fn join(
     let clustered = clustered::open(&config, &store, &clock, random)?;
     let regional = clustered.as_ref().map(|clustered| Arc::clone(&clustered.regional));
     let region = regional.as_ref().map(|regional| regional.region());
+    let caches = ExternalCaches::new(match &regional {
+        Some(regional) => regional.cache_book(),
+        None => Arc::new(LoneBook::new(run)),
+    });
     let membership: Arc<dyn Membership> = match regional {
         Some(regional) => regional,
         None => Arc::new(OneNode::new(config.advertised_host(), config.port, run)),
@@ -211,7 +217,8 @@ fn join(
     };
     let shared = Shared::new(SharedParts {
         statistics: NodeStatistics::new(config.threads, commands.rows().len()),
-        password: Password::new(&config.password),
+        logins: settings::logins(&config),
+        caches,
         settings: Box::new(LiveSettings::new(config, Arc::clone(&store), Arc::clone(&tunables))),
         store,
         commands,

@@ -1,6 +1,7 @@
 //! The settings, one row each: flag, environment variable, key of the TOML file, name in CONFIG GET, default, help and
 //! parser all stand there. Known to `app` alone, which gives each part its own.
 
+mod cache_line;
 mod cluster_rows;
 mod file;
 mod places;
@@ -8,6 +9,7 @@ mod rows;
 mod sources;
 mod units;
 
+pub use cache_line::{CacheOrder, CacheSettings};
 pub use places::Peer;
 pub use rows::{FIXED, Names, ROWS, Row};
 pub use sources::{ConfigError, Invocation, Verb, command_line, load};
@@ -37,6 +39,10 @@ pub struct Config {
     pub service: String,
     /// Password of the default user; empty for none.
     pub password: String,
+    /// Password that gateways have to give to learn external caches; empty for none.
+    pub gateway_password: String,
+    /// A file that holds it; empty for none.
+    pub gateway_password_file: PathBuf,
     /// Connections at the same time.
     pub clients_max: usize,
     /// Seconds without a request after which a connection is closed; 0 for never.

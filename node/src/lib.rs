@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod commands;
 pub mod config;
 pub mod descriptors;
+pub mod external;
 pub mod limits;
 pub mod link;
 pub mod net;

@@ -93,6 +93,9 @@ pub const QUEUED_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Connections handed to a worker that it has not taken up yet.
 pub const HANDOFF_MAX: usize = 1_024;
 
+/// Bytes of what the admin port is sent: a hundred external caches with descriptions take about half.
+pub const ADMIN_BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
+
 /// Bytes a new item takes beside the request's own: table and roster places, block headers.
 pub const ITEM_OVERHEAD_BYTES: usize = 256;
 

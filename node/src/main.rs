@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_node::app::verbs::{self, Ended};
-use larder_node::app::{App, Endpoints};
+use larder_node::app::{App, Endpoints, cache_verbs};
 use larder_node::clock::{Clock, SystemClock};
 use larder_node::config::{self, Config, Verb, human_bytes};
 use larder_node::server::Leave;
@@ -35,6 +35,7 @@ fn main() -> ExitCode {
             ask(verbs::status(&config, json, wait_seconds.map(Duration::from_secs)))
         }
         Verb::Recover => ask(verbs::recover(&config)),
+        Verb::Cache(order) => ask(cache_verbs::cache(&config, order)),
         Verb::Drain { restart, force } => ask(verbs::drain(&config, Leave { for_good: !restart, force })),
     };
     outcome.map_or_else(|error| fail(&error), ExitCode::from)

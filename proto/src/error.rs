@@ -26,6 +26,8 @@ pub enum ErrorCode {
     TryAgain,
     /// Another node serves the slot.
     Moved,
+    /// The user may not do this.
+    NoPerm,
 }
 
 /// What a client that got an error may do.
@@ -43,7 +45,7 @@ pub enum Advice {
 
 impl ErrorCode {
     /// All words, each once; a word's place is that of the variant.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Err,
         Self::WrongType,
         Self::NoAuth,
@@ -55,6 +57,7 @@ impl ErrorCode {
         Self::ClusterDown,
         Self::TryAgain,
         Self::Moved,
+        Self::NoPerm,
     ];
 
     /// The word's place among all.
@@ -78,6 +81,7 @@ impl ErrorCode {
             Self::ClusterDown => "CLUSTERDOWN",
             Self::TryAgain => "TRYAGAIN",
             Self::Moved => "MOVED",
+            Self::NoPerm => "NOPERM",
         }
     }
 
@@ -85,7 +89,7 @@ impl ErrorCode {
     #[must_use]
     pub const fn advice(self) -> Advice {
         match self {
-            Self::NoAuth | Self::WrongPass => Advice::Authenticate,
+            Self::NoAuth | Self::WrongPass | Self::NoPerm => Advice::Authenticate,
             Self::Oom | Self::ClusterDown | Self::TryAgain => Advice::RetryLater,
             Self::Moved => Advice::AskOther,
             Self::Err | Self::WrongType | Self::NoProto | Self::CrossSlot | Self::ExecAbort => {

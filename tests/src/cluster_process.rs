@@ -135,6 +135,11 @@ impl Cluster {
         self.nodes[node].port
     }
 
+    /// Where a node keeps its state.
+    pub fn state(&self, node: usize) -> PathBuf {
+        self.nodes[node].state.clone()
+    }
+
     /// A node's address for any client.
     pub fn address(&self, node: usize) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port(node)).into()

@@ -30,6 +30,19 @@ impl Node {
         }
     }
 
+    /// The parts of an aggregate; none of anything else.
+    pub fn items(&self) -> &[Self] {
+        match self {
+            Self::Aggregate(_, parts) => parts,
+            Self::Line(..) | Self::Payload(..) => &[],
+        }
+    }
+
+    /// Whether the server refuses.
+    pub const fn is_error(&self) -> bool {
+        matches!(self, Self::Line(b'-', _) | Self::Payload(b'!', _))
+    }
+
     fn push_lines(&self, lines: &mut Vec<String>) {
         match self {
             Self::Line(kind, bytes) => lines.push(line(*kind, bytes)),

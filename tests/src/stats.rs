@@ -7,7 +7,8 @@ use crate::wire::ask;
 /// The calls of every command that was called, subcommands as `client|setinfo`.
 pub type Calls = BTreeMap<String, u64>;
 
-/// Counts the calls since the server started, without those that only make and keep a connection.
+/// Counts the calls since the server started, without those that only make and keep a connection, or ask for the
+/// external caches of a cluster.
 ///
 /// # Errors
 /// When the server cannot be asked.
@@ -34,7 +35,8 @@ fn parse(text: &str) -> Calls {
 }
 
 /// None of them reads or writes a key.
-const OF_CONNECTIONS: [&str; 7] = ["auth", "client", "dbsize", "hello", "info", "ping", "select"];
+const OF_CONNECTIONS: [&str; 8] =
+    ["auth", "client", "dbsize", "hello", "info", "larder.caches", "ping", "select"];
 
 #[cfg(test)]
 mod tests {

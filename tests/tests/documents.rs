@@ -73,11 +73,16 @@ fn every_invariant_has_its_test() {
 fn what_the_documents_name_exists() {
     let mut line = config::command_line();
     let mut help = line.render_help().to_string();
-    line.get_subcommands_mut().for_each(|verb| help.push_str(&verb.render_help().to_string()));
+    for verb in line.get_subcommands_mut() {
+        help.push_str(&verb.render_help().to_string());
+        verb.get_subcommands_mut().for_each(|part| help.push_str(&part.render_help().to_string()));
+    }
     let metrics = metrics();
     for page in PAGES {
         let text = fs::read_to_string(root().join(page)).unwrap_or_else(|error| panic!("{page}: {error}"));
-        for name in words_from(&text, "LARDER_").filter(|name| !OWN_VARIABLES.contains(name)) {
+        let gateways = |name: &&str| name.starts_with("LARDER_GATEWAY_") && gateway_has(name);
+        let own = |name: &&str| OWN_VARIABLES.contains(name) || gateways(name);
+        for name in words_from(&text, "LARDER_").filter(|name| !own(name)) {
             let setting = name["LARDER_".len()..].to_ascii_lowercase().replace('_', "-");
             assert!(ROWS.iter().any(|row| row.name == setting) || setting == "config", "{page}: {name}");
         }
@@ -94,7 +99,7 @@ fn what_the_documents_name_exists() {
     }
 }
 
-/// The client's lines are those of its own documentation, which is compiled; the gateway's flags are fields of its own.
+/// The client's lines are those of its own documentation, which is compiled; the gateway's flags are rows of its own.
 #[test]
 fn the_gateway_part_is_that_of_the_client() {
     let read =
@@ -107,13 +112,19 @@ fn the_gateway_part_is_that_of_the_client() {
     for line in block.lines().filter(|line| !line.is_empty()) {
         assert!(documented.contains(&format!("//! {line}\n")), "README.md: not in client/src/lib.rs: {line}");
     }
-    let arguments = read("client/examples/gateway/args.rs");
-    let rows = readme.lines().filter_map(|line| line.strip_prefix("| `--")?.split('`').next());
-    let flags: Vec<String> = rows.map(|flag| flag.replace('-', "_")).collect();
-    assert_eq!(flags.len(), arguments.matches("#[arg(").count(), "a flag is missing in README.md");
-    for flag in flags {
-        assert!(arguments.contains(&format!(") {flag}: ")), "README.md: the gateway has no {flag}");
+    let rows = read("client/src/bin/larder-gateway/settings/rows.rs");
+    let lines = readme.lines().filter(|line| line.contains("larder-gateway") || line.starts_with("    --"));
+    for flag in lines.flat_map(|line| words_from(line, "--")).filter(|flag| !OTHERS_FLAGS.contains(flag)) {
+        let is_row = rows.contains(&format!("\"{}\",", flag.trim_start_matches('-')));
+        assert!(is_row || ["--check", "--config"].contains(&flag), "README.md: the gateway has no {flag}");
     }
+}
+
+/// Whether the gateway has the setting of this variable.
+fn gateway_has(variable: &str) -> bool {
+    let rows = fs::read_to_string(root().join("client/src/bin/larder-gateway/settings/rows.rs"));
+    let name = variable["LARDER_GATEWAY_".len()..].to_ascii_lowercase().replace('_', "-");
+    rows.expect("the gateway's rows").contains(&format!("\"{name}\","))
 }
 
 /// Compares a page with what it should be, or writes it.
@@ -285,12 +296,14 @@ const PAGES: &[&str] = &[
     "deploy/README.md",
     "docs/settings.md",
     "docs/commands.md",
+    "docs/gateways.md",
     "docs/metrics.md",
     "fuzz/README.md",
 ];
 
 /// Variables of the test command.
-const OWN_VARIABLES: &[&str] = &["LARDER_REWRITE", "LARDER_SCRIPT", "LARDER_CASES"];
+const OWN_VARIABLES: &[&str] =
+    &["LARDER_REWRITE", "LARDER_SCRIPT", "LARDER_CASES", "LARDER_CONNECTION_STRING"];
 
 /// Crates, and a test.
 const OTHER_NAMES: &[&str] =
@@ -299,6 +312,8 @@ const OTHER_NAMES: &[&str] =
 /// Flags on lines about larder that belong to cargo, docker or a client.
 const OTHERS_FLAGS: &[&str] = &[
     "--release",
+    "--features",
+    "--bin",
     "--locked",
     "--rm",
     "--env",

@@ -1,13 +1,14 @@
 //! The gateway in front of a real backend, with real caches: where values land, as configuration says. Caches that
 //! go away are left to `gateway_outages`, what bodies go through to `gateway_bodies`.
 
+use std::process::Command;
 use std::time::Duration;
 
 use larder_tests::backend::{Backend, profile};
 use larder_tests::clock::Deadline;
-use larder_tests::gateway::Gateway;
+use larder_tests::gateway::{Gateway, looked_up};
 use larder_tests::http::Answer;
-use larder_tests::process::{Peer, Server};
+use larder_tests::process::{Peer, Server, larder_path};
 use larder_tests::stats::calls_for_data;
 use larder_tests::wire::ask;
 
@@ -29,15 +30,16 @@ fn get(gateway: &Gateway, path: &str) -> Answer {
     gateway.get(path).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The status, `X-Cache` and `X-Cache-Store` of a GET that must have the right body.
-fn cached(gateway: &Gateway, path: &str) -> (u16, String, String) {
+/// The status of a GET that must have the right body, what its lookup came to, and the store.
+fn cached(gateway: &Gateway, path: &str) -> (u16, &'static str, &'static str) {
     let answer = get(gateway, path);
     assert_eq!(answer.body, profile(path), "{path}");
-    (answer.status, answer.header("x-cache").to_owned(), answer.header("x-cache-store").to_owned())
+    let (word, store) = looked_up(&answer);
+    (answer.status, word, store)
 }
 
-fn words(cache: &str, store: &str) -> (u16, String, String) {
-    (200, cache.to_owned(), store.to_owned())
+fn words(cache: &'static str, store: &'static str) -> (u16, &'static str, &'static str) {
+    (200, cache, store)
 }
 
 fn reply(server: &Server, command: &[&str]) -> String {
@@ -55,7 +57,7 @@ fn calls_of(pairs: &[(&str, u64)]) -> Vec<(String, u64)> {
 #[test]
 fn without_an_external_cache_values_land_in_larder() {
     let (backend, larder) = (backend(), server(Peer::Larder));
-    let gateway = gateway(&backend, &["--internal", &larder.address(), "--duration", "77"]);
+    let gateway = gateway(&backend, &["--internal", &larder.address(), "--named", "duration=77"]);
     assert_eq!(cached(&gateway, "/42"), words("miss", "internal"));
     for _ in 0..3 {
         assert_eq!(cached(&gateway, "/42"), words("hit", "internal"));
@@ -67,10 +69,70 @@ fn without_an_external_cache_values_land_in_larder() {
     assert!((57..=77).contains(&seconds), "{seconds} s left of 77");
 }
 
+/// As the manual has it: a key made of a literal and a variable, and a rate limit right after the lookup.
+const EXAMPLE: &str = include_str!("../../client/examples/userprofile.xml");
+
+#[test]
+fn the_example_of_the_reference_runs_against_larder_and_against_redis() {
+    for peer in [Peer::Larder, Peer::Redis] {
+        let (backend, internal) = (backend(), server(peer));
+        let gateway = Gateway::start_with(EXAMPLE, backend.port(), &["--internal", &internal.address()]);
+        let gateway = gateway.unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(cached(&gateway, "/42"), words("miss", "internal"));
+        for _ in 1..10 {
+            assert_eq!(cached(&gateway, "/42"), words("hit", "internal"), "{peer}");
+        }
+        let refused = get(&gateway, "/42");
+        assert_eq!(refused.status, 429, "{peer}");
+        let seconds: u32 = refused.header("retry-after").parse().expect("seconds");
+        assert!((1..=62).contains(&seconds), "{peer}: {seconds} s");
+        assert_eq!(backend.asked("/42"), 1, "{peer}: the backend is asked once");
+        assert_eq!(reply(&internal, &["GET", "userprofile-42"]), profile("/42"));
+    }
+}
+
+#[test]
+fn the_example_of_the_reference_runs_on_an_external_redis() {
+    let (backend, larder, redis) = (backend(), server(Peer::Larder), server(Peer::Redis));
+    let entry = format!("Southeast Asia={}", redis.address());
+    let flags = ["--internal", &larder.address(), "--region", "southeastasia", "--external", &entry];
+    let gateway = Gateway::start_with(EXAMPLE, backend.port(), &flags);
+    let gateway = gateway.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(cached(&gateway, "/42"), words("miss", "external"));
+    assert_eq!(cached(&gateway, "/42"), words("hit", "external"));
+    assert_eq!(reply(&redis, &["GET", "userprofile-42"]), profile("/42"));
+    assert_eq!(reply(&larder, &["EXISTS", "userprofile-42"]), "0");
+}
+
+#[test]
+fn an_external_cache_that_the_cluster_is_told_of_is_used_at_once() {
+    let (backend, larder, redis) = (backend(), server(Peer::Larder), server(Peer::Redis));
+    let gateway = gateway(&backend, &["--internal", &larder.address(), "--region", "southeastasia"]);
+    assert_eq!(cached(&gateway, "/42"), words("miss", "internal"));
+    let port = larder.port().to_string();
+    let verb = |words: &[&str]| {
+        let mut command = Command::new(larder_path());
+        let output = command.args(["cache"]).args(words).args(["--port", &port]).output();
+        let output = output.unwrap_or_else(|error| panic!("{error}"));
+        assert!(output.status.success(), "{output:?}");
+    };
+    // No request fails meanwhile.
+    let until = |store: &'static str| {
+        let used = Deadline::after(SOON).poll(|| (cached(&gateway, "/42").2 == store).then_some(()));
+        assert_eq!(used, Some(()), "{store} is not used");
+    };
+    verb(&["set", "--use-from", "Southeast Asia", "--connection-string", &redis.address()]);
+    until("external");
+    assert_eq!(cached(&gateway, "/42"), words("hit", "external"));
+    verb(&["remove", "--use-from", "Southeast Asia"]);
+    until("internal");
+    assert_eq!(cached(&gateway, "/42"), words("hit", "internal"));
+}
+
 #[test]
 fn a_value_in_larder_is_gone_after_its_duration() {
     let (backend, larder) = (backend(), server(Peer::Larder));
-    let gateway = gateway(&backend, &["--internal", &larder.address(), "--duration", "1"]);
+    let gateway = gateway(&backend, &["--internal", &larder.address(), "--named", "duration=1"]);
     assert_eq!(cached(&gateway, "/42"), words("miss", "internal"));
     let gone =
         Deadline::after(SOON).poll(|| (cached(&gateway, "/42") == words("miss", "internal")).then_some(()));
@@ -116,7 +178,7 @@ fn the_redis_of_the_region_goes_before_the_default_one() {
 fn caching_type_internal_never_touches_the_external_redis() {
     let (backend, larder, redis) = (backend(), server(Peer::Larder), server(Peer::Redis));
     let entry = format!("Default={}", redis.address());
-    let flags = ["--internal", &larder.address(), "--external", &entry, "--caching-type", "internal"];
+    let flags = ["--internal", &larder.address(), "--external", &entry, "--named", "caching-type=internal"];
     let gateway = gateway(&backend, &flags);
     assert_eq!(cached(&gateway, "/42"), words("miss", "internal"));
     assert_eq!(cached(&gateway, "/42"), words("hit", "internal"));
@@ -129,7 +191,7 @@ fn caching_type_internal_never_touches_the_external_redis() {
 fn caching_type_external_never_touches_larder() {
     let (backend, larder, redis) = (backend(), server(Peer::Larder), server(Peer::Redis));
     let entry = format!("Default={}", redis.address());
-    let flags = ["--internal", &larder.address(), "--external", &entry, "--caching-type", "external"];
+    let flags = ["--internal", &larder.address(), "--external", &entry, "--named", "caching-type=external"];
     let outside = gateway(&backend, &flags);
     assert_eq!(cached(&outside, "/42"), words("miss", "external"));
     assert_eq!(cached(&outside, "/42"), words("hit", "external"));
@@ -137,7 +199,7 @@ fn caching_type_external_never_touches_larder() {
     assert_eq!(calls(&larder), calls_of(&[]));
     // Without an entry for its region there is nothing to talk to, and still not larder.
     let nowhere = format!("East US={}", redis.address());
-    let flags = ["--internal", &larder.address(), "--external", &nowhere, "--caching-type", "external"];
+    let flags = ["--internal", &larder.address(), "--external", &nowhere, "--named", "caching-type=external"];
     let without = gateway(&backend, &flags);
     for _ in 0..2 {
         assert_eq!(cached(&without, "/43"), words("miss", ""));

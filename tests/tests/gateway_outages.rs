@@ -8,7 +8,7 @@ use std::time::Duration;
 use larder_client::limits::TIME_BUDGET_DEFAULT;
 use larder_tests::backend::{Backend, profile};
 use larder_tests::clock::Deadline;
-use larder_tests::gateway::Gateway;
+use larder_tests::gateway::{Gateway, looked_up};
 use larder_tests::http::{Answer, Client};
 use larder_tests::process::{Peer, Server};
 use larder_tests::stats::{Calls, calls_for_data};
@@ -73,7 +73,7 @@ impl Load {
             let answer = client.get(path)?;
             let after = self.phase.load(Ordering::SeqCst);
             check(&answer, path, store)?;
-            let word = answer.header("x-cache");
+            let (word, _) = looked_up(&answer);
             if before == after && before == Phase::Down as u8 && word != "unavailable" {
                 return Err(format!("{path}: {word} while the cache is down"));
             }
@@ -119,12 +119,12 @@ impl Load {
 
 /// Whether an answer is what it should be in every phase.
 fn check(answer: &Answer, path: &str, store: &str) -> Result<(), String> {
-    let word = answer.header("x-cache");
+    let (word, used) = looked_up(answer);
     if answer.status != 200 || answer.body != profile(path) {
         return Err(format!("{path}: {} {word}, body {:?}", answer.status, answer.body));
     }
-    if !["hit", "miss", "unavailable"].contains(&word) || answer.header("x-cache-store") != store {
-        return Err(format!("{path}: {word:?} of {:?}", answer.header("x-cache-store")));
+    if !["hit", "miss", "unavailable"].contains(&word) || used != store {
+        return Err(format!("{path}: {word:?} of {used:?}"));
     }
     if answer.took > TIME_MAX {
         return Err(format!("{path}: {word} took {:?}, more than {TIME_MAX:?}", answer.took));
@@ -192,10 +192,10 @@ fn a_larder_that_was_restarted_is_empty_and_fills_again() {
     let word = |path: &str| {
         let answer = gateway.get(path).unwrap_or_else(|error| panic!("{error}"));
         check(&answer, path, "internal").unwrap_or_else(|error| panic!("{error}"));
-        answer.header("x-cache").to_owned()
+        looked_up(&answer).0
     };
     for path in &PATHS[1..] {
-        assert_eq!((word(path).as_str(), word(path).as_str()), ("miss", "hit"), "{path}");
+        assert_eq!((word(path), word(path)), ("miss", "hit"), "{path}");
     }
     larder.start_again().unwrap();
     assert_eq!(keys(&larder), "0", "volatile");
@@ -203,7 +203,7 @@ fn a_larder_that_was_restarted_is_empty_and_fills_again() {
     let back = Deadline::after(SOON).poll(|| (word(PATHS[0]) == "hit").then_some(()));
     assert_eq!(back, Some(()), "it never hits again");
     for path in &PATHS[1..] {
-        assert_eq!((word(path).as_str(), word(path).as_str()), ("miss", "hit"), "{path}, after the restart");
+        assert_eq!((word(path), word(path)), ("miss", "hit"), "{path}, after the restart");
         assert_eq!(backend.asked(path), 2, "{path}");
     }
 }

@@ -3,9 +3,9 @@
 use std::error::Error;
 use std::fmt;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Limited};
 
 /// A body that is still to be read.
 pub type StreamBody = UnsyncBoxBody<Bytes, Box<dyn Error + Send + Sync>>;
@@ -46,13 +46,7 @@ impl Content {
     pub async fn buffer(&mut self, limit: usize) -> Result<(), BodyError> {
         let Self::Stream(_) = self else { return Ok(()) };
         let Self::Stream(stream) = std::mem::replace(self, Self::Consumed) else { return Ok(()) };
-        match Limited::new(stream, limit).collect().await {
-            Ok(read) => *self = Self::Bytes(read.to_bytes()),
-            Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-                return Err(BodyError::TooLong { limit });
-            }
-            Err(error) => return Err(BodyError::Broken(error)),
-        }
+        *self = Self::Bytes(collected(stream, limit).await?);
         Ok(())
     }
 
@@ -64,6 +58,27 @@ impl Content {
             _ => None,
         }
     }
+}
+
+/// All of a stream. Not `http_body_util::Limited`: the compiler cannot prove that its future may move
+/// between threads.
+async fn collected(mut stream: StreamBody, limit: usize) -> Result<Bytes, BodyError> {
+    let mut first = Bytes::new();
+    let mut all = BytesMut::new();
+    while let Some(frame) = stream.frame().await {
+        let Ok(data) = frame.map_err(BodyError::Broken)?.into_data() else { continue };
+        if first.len() + all.len() + data.len() > limit {
+            return Err(BodyError::TooLong { limit });
+        }
+        // Most bodies come in one piece, which is not copied.
+        if first.is_empty() && all.is_empty() {
+            first = data;
+        } else {
+            all.extend_from_slice(&std::mem::take(&mut first));
+            all.extend_from_slice(&data);
+        }
+    }
+    Ok(if all.is_empty() { first } else { all.freeze() })
 }
 
 /// Says how it stands, not what is in it.

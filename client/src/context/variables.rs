@@ -30,6 +30,11 @@ impl Variables {
         self.values.insert(name.into(), value);
     }
 
+    /// Takes a variable away; gives what it held, if it was set.
+    pub fn remove(&mut self, name: &str) -> Option<Datum> {
+        self.values.swap_remove(name)
+    }
+
     /// Names and values.
     pub fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Datum)> {
         self.values.iter()

@@ -1,15 +1,17 @@
 //! The value of an expression while it runs, and its ways to and from a cache. What operators and
 //! members do with it is the interpreter's part.
 
-use std::sync::{Arc, Mutex};
+use std::borrow::Cow;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use indexmap::IndexMap;
 use larder_proto::envelope::{Date, Decimal, Guid, Response, Value};
 
+use super::collection::{Dictionary, List, Record};
 use super::date::{self, DateOffset, Span};
 use super::json::{self, Formatting, JToken};
 use super::number::{self, Number};
+use super::object::{EnumValue, Instance, Part};
 use super::regex::{Match, Regex};
 use super::text::{self, Formattable};
 use super::{Exception, ExceptionKind, convert, guid};
@@ -25,10 +27,24 @@ pub enum Datum {
     Bool(bool),
     /// `char`: a UTF-16 code unit.
     Char(u16),
+    /// `sbyte`
+    SByte(i8),
+    /// `byte`
+    Byte(u8),
+    /// `short`
+    Short(i16),
+    /// `ushort`
+    UShort(u16),
     /// `int`
     Int(i32),
+    /// `uint`
+    UInt(u32),
     /// `long`
     Long(i64),
+    /// `ulong`
+    ULong(u64),
+    /// `float`
+    Float(f32),
     /// `double`
     Double(f64),
     /// `decimal`
@@ -47,16 +63,24 @@ pub enum Datum {
     Guid(Guid),
     /// `JToken` and what derives from it.
     Json(JToken),
-    /// `List<T>`, or an array of other things than bytes.
-    List(Arc<Mutex<Vec<Datum>>>),
-    /// `Dictionary<string, T>`, in the order of insertion.
-    Dictionary(Arc<Mutex<IndexMap<Arc<str>, Datum>>>),
+    /// `List<T>`, an array of other things than bytes, and what queries make.
+    List(Arc<List>),
+    /// `Dictionary<K, V>`, in the order of insertion.
+    Dictionary(Arc<Dictionary>),
+    /// An anonymous object, `KeyValuePair<K, V>` or `Tuple<…>`.
+    Record(Arc<Record>),
+    /// A value of an enumeration.
+    Enum(EnumValue),
+    /// `context` and the parts of it.
+    Part(Part),
     /// `IResponse`
     Response(Arc<Response>),
     /// `Regex`
     Regex(Regex),
     /// `Match`
     Match(Arc<Match>),
+    /// An object of any other type.
+    Object(Arc<dyn Instance>),
 }
 
 impl Datum {
@@ -68,13 +92,20 @@ impl Datum {
 
     /// The name of the type in C#.
     #[must_use]
-    pub fn type_name(&self) -> &'static str {
-        match self {
+    pub fn type_name(&self) -> Cow<'_, str> {
+        Cow::Borrowed(match self {
             Self::Null => "null",
             Self::Bool(_) => "bool",
             Self::Char(_) => "char",
+            Self::SByte(_) => "sbyte",
+            Self::Byte(_) => "byte",
+            Self::Short(_) => "short",
+            Self::UShort(_) => "ushort",
             Self::Int(_) => "int",
+            Self::UInt(_) => "uint",
             Self::Long(_) => "long",
+            Self::ULong(_) => "ulong",
+            Self::Float(_) => "float",
             Self::Double(_) => "double",
             Self::Decimal(_) => "decimal",
             Self::String(_) => "string",
@@ -88,21 +119,53 @@ impl Datum {
                 json::JTokenKind::Array => "JArray",
                 _ => "JValue",
             },
-            Self::List(_) => "List",
-            Self::Dictionary(_) => "Dictionary",
+            Self::List(list) => list.type_name(),
+            Self::Dictionary(dictionary) => dictionary.type_name(),
+            Self::Record(record) => record.type_name(),
+            Self::Enum(value) => value.kind().name,
+            Self::Part(part) => part.type_name(),
             Self::Response(_) => "IResponse",
             Self::Regex(_) => "Regex",
             Self::Match(_) => "Match",
+            Self::Object(object) => return object.type_name(),
+        })
+    }
+
+    /// Whether it is null.
+    #[must_use]
+    pub fn is_null(&self) -> bool {
+        matches!(self, Self::Null)
+    }
+
+    /// An object of a type of its own.
+    #[must_use]
+    pub fn object(object: impl Instance) -> Self {
+        Self::Object(Arc::new(object))
+    }
+
+    /// The object, if it is one of this type.
+    #[must_use]
+    pub fn instance<T: Instance>(&self) -> Option<&T> {
+        match self {
+            Self::Object(object) => (object.as_ref() as &dyn std::any::Any).downcast_ref(),
+            _ => None,
         }
     }
 
-    /// The number, of numeric types and `char`.
+    /// The number, of numeric types and `char`, in a type that holds it exactly.
     #[must_use]
     pub fn number(&self) -> Option<Number> {
         match self {
             Self::Char(unit) => Some(Number::Int(i32::from(*unit))),
+            Self::SByte(value) => Some(Number::Int(i32::from(*value))),
+            Self::Byte(value) => Some(Number::Int(i32::from(*value))),
+            Self::Short(value) => Some(Number::Int(i32::from(*value))),
+            Self::UShort(value) => Some(Number::Int(i32::from(*value))),
             Self::Int(value) => Some(Number::Int(*value)),
+            Self::UInt(value) => Some(Number::Long(i64::from(*value))),
             Self::Long(value) => Some(Number::Long(*value)),
+            Self::ULong(value) => Some(whole(*value)),
+            Self::Float(value) => Some(Number::Double(f64::from(*value))),
             Self::Double(value) => Some(Number::Double(*value)),
             Self::Decimal(value) => Some(Number::Decimal(*value)),
             _ => None,
@@ -114,7 +177,8 @@ impl Datum {
     /// # Errors
     ///
     /// `ArgumentNullException` for null, `NotSupportedException` for types that have no stored form:
-    /// `DateTimeOffset`, `TimeSpan`, lists, dictionaries, `Regex` and `Match`.
+    /// `DateTimeOffset`, `TimeSpan`, whole numbers other than `int` and `long`, `float`, collections and
+    /// other objects.
     pub fn to_value(&self) -> Result<Value, Exception> {
         Ok(match self {
             Self::Bool(value) => Value::Bool(*value),
@@ -171,10 +235,7 @@ impl Formattable for Datum {
             Self::Null => String::new(),
             Self::Bool(value) => convert::bool_text(*value).to_owned(),
             Self::Char(unit) => text::to_char(*unit).to_string(),
-            Self::Int(value) => return number::format(Number::Int(*value), format),
-            Self::Long(value) => return number::format(Number::Long(*value), format),
-            Self::Double(value) => return number::format(Number::Double(*value), format),
-            Self::Decimal(value) => return number::format(Number::Decimal(*value), format),
+            Self::Float(value) if format.is_empty() => float_text(*value),
             Self::String(text) => text.as_ref().to_owned(),
             Self::Date(value) => return date::format(*value, format),
             Self::DateOffset(value) => return date::format_offset(*value, format),
@@ -184,9 +245,42 @@ impl Formattable for Datum {
             Self::Regex(regex) => regex.pattern().to_owned(),
             Self::Match(found) => found.value().to_owned(),
             Self::Bytes(_) => "System.Byte[]".to_owned(),
-            Self::List(_) | Self::Dictionary(_) | Self::Response(_) => self.type_name().to_owned(),
+            Self::Record(record) => record.to_text()?,
+            Self::Enum(value) => return value.to_text(format),
+            Self::Object(object) => object.to_text(),
+            Self::List(_) | Self::Dictionary(_) | Self::Response(_) | Self::Part(_) => {
+                self.type_name().into_owned()
+            }
+            number => match number.number() {
+                Some(number) => return number::format(number, format),
+                None => String::new(),
+            },
         })
     }
+}
+
+/// A number beyond `long` as `decimal`, which holds all of `ulong`.
+fn whole(value: u64) -> Number {
+    match i64::try_from(value) {
+        Ok(value) => Number::Long(value),
+        Err(_) => Number::Decimal(Decimal::new(i128::from(value), 0).unwrap_or(Decimal::ZERO)),
+    }
+}
+
+/// The shortest text that is read as this number again; from seven digits on with an exponent.
+fn float_text(value: f32) -> String {
+    let Ok(same_digits) = value.to_string().parse::<f64>() else { return value.to_string() };
+    let text = number::double_text(same_digits);
+    let size = value.abs();
+    if !(1e7..1e15).contains(&size) {
+        return text;
+    }
+    let digits = text.trim_start_matches('-').trim_end_matches('0');
+    let exponent = text.trim_start_matches('-').len() - 1;
+    let (first, rest) = digits.split_at(1);
+    let sign = if value < 0.0 { "-" } else { "" };
+    let point = if rest.is_empty() { "" } else { "." };
+    format!("{sign}{first}{point}{rest}E+{exponent:02}")
 }
 
 impl From<Number> for Datum {
@@ -232,8 +326,8 @@ mod tests {
         let wrong = Datum::from_value(Value::Json("{".to_owned())).unwrap_err();
         assert_eq!(wrong.kind, ExceptionKind::JsonReader);
         assert_eq!(Datum::Null.to_value().unwrap_err().kind, ExceptionKind::ArgumentNull);
-        for datum in [Datum::Span(Span::ZERO), Datum::List(Arc::default()), Datum::Dictionary(Arc::default())]
-        {
+        let list = Datum::List(List::of("List<int>", Vec::new()));
+        for datum in [Datum::Span(Span::ZERO), list, Datum::UInt(1)] {
             assert_eq!(datum.to_value().unwrap_err().kind, ExceptionKind::NotSupported);
         }
     }
@@ -245,6 +339,10 @@ mod tests {
             (Datum::Bool(true), "", "True"),
             (Datum::Int(5), "D3", "005"),
             (Datum::Double(1e16), "", "1E+16"),
+            (Datum::Float(0.1), "", "0.1"),
+            (Datum::Float(-12_000_000.0), "", "-1.2E+07"),
+            (Datum::Byte(255), "X", "FF"),
+            (Datum::ULong(u64::MAX), "", "18446744073709551615"),
             (Datum::text("x"), "D3", "x"),
             (Datum::Bytes(Bytes::new()), "", "System.Byte[]"),
             (Datum::Span(Span::ZERO), "", "00:00:00"),

@@ -16,6 +16,12 @@ pub enum Midpoint {
     ToEven,
     /// `MidpointRounding.AwayFromZero`
     AwayFromZero,
+    /// `MidpointRounding.ToZero`: every number, not only a midpoint, is cut.
+    ToZero,
+    /// `MidpointRounding.ToNegativeInfinity`: every number goes down.
+    ToNegativeInfinity,
+    /// `MidpointRounding.ToPositiveInfinity`: every number goes up.
+    ToPositiveInfinity,
 }
 
 /// `left operator right`
@@ -87,9 +93,13 @@ pub fn round(value: Decimal, decimals: i32, midpoint: Midpoint) -> Result<Decima
     }
     let unit = power(value.scale() - decimals);
     let (kept, lost) = (value.mantissa() / unit, (value.mantissa() % unit).abs());
-    let up = match (lost * 2).cmp(&unit) {
-        Ordering::Equal => midpoint == Midpoint::AwayFromZero || kept % 2 != 0,
-        other => other == Ordering::Greater,
+    let half = (lost * 2).cmp(&unit);
+    let up = match midpoint {
+        Midpoint::ToEven => half.is_gt() || (half.is_eq() && kept % 2 != 0),
+        Midpoint::AwayFromZero => half.is_ge(),
+        Midpoint::ToZero => false,
+        Midpoint::ToNegativeInfinity => lost > 0 && value.mantissa() < 0,
+        Midpoint::ToPositiveInfinity => lost > 0 && value.mantissa() > 0,
     };
     Ok(rebuilt(kept + if up { value.mantissa().signum() } else { 0 }, decimals))
 }

@@ -18,12 +18,16 @@ pub struct Exception {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ExceptionKind {
+    /// `System.Exception`: what expressions throw themselves.
+    Any,
     /// `System.ArgumentException`
     Argument,
     /// `System.ArgumentNullException`
     ArgumentNull,
     /// `System.ArgumentOutOfRangeException`
     ArgumentOutOfRange,
+    /// `System.ArithmeticException`
+    Arithmetic,
     /// `System.DivideByZeroException`
     DivideByZero,
     /// `System.FormatException`
@@ -48,6 +52,10 @@ pub enum ExceptionKind {
     Overflow,
     /// `System.Text.RegularExpressions.RegexParseException`
     RegexParse,
+    /// `System.UriFormatException`
+    UriFormat,
+    /// `System.TimeoutException`: a limit of steps, depth or time, named by the text.
+    Timeout,
 }
 
 impl Exception {
@@ -56,27 +64,27 @@ impl Exception {
         Self { kind, text: text.into() }
     }
 
-    pub(super) fn format(text: &'static str) -> Self {
+    pub(crate) fn format(text: &'static str) -> Self {
         Self::new(ExceptionKind::Format, text)
     }
 
-    pub(super) fn overflow(text: &'static str) -> Self {
+    pub(crate) fn overflow(text: &'static str) -> Self {
         Self::new(ExceptionKind::Overflow, text)
     }
 
-    pub(super) fn range(text: &'static str) -> Self {
+    pub(crate) fn range(text: &'static str) -> Self {
         Self::new(ExceptionKind::ArgumentOutOfRange, text)
     }
 
-    pub(super) fn argument(text: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn argument(text: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ExceptionKind::Argument, text)
     }
 
-    pub(super) fn unsupported(text: &'static str) -> Self {
+    pub(crate) fn unsupported(text: &'static str) -> Self {
         Self::new(ExceptionKind::NotSupported, text)
     }
 
-    pub(super) fn memory(text: &'static str) -> Self {
+    pub(crate) fn memory(text: &'static str) -> Self {
         Self::new(ExceptionKind::OutOfMemory, text)
     }
 }
@@ -86,9 +94,11 @@ impl ExceptionKind {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::Any => "Exception",
             Self::Argument => "ArgumentException",
             Self::ArgumentNull => "ArgumentNullException",
             Self::ArgumentOutOfRange => "ArgumentOutOfRangeException",
+            Self::Arithmetic => "ArithmeticException",
             Self::DivideByZero => "DivideByZeroException",
             Self::Format => "FormatException",
             Self::IndexOutOfRange => "IndexOutOfRangeException",
@@ -101,6 +111,8 @@ impl ExceptionKind {
             Self::OutOfMemory => "OutOfMemoryException",
             Self::Overflow => "OverflowException",
             Self::RegexParse => "RegexParseException",
+            Self::UriFormat => "UriFormatException",
+            Self::Timeout => "TimeoutException",
         }
     }
 }

@@ -73,6 +73,14 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Guid, Exception> {
     Ok(Guid(to_bytes(Guid(bytes))))
 }
 
+/// `guid.GetHashCode()`: the same in every process, unlike that of most types.
+#[must_use]
+pub fn hash(guid: Guid) -> i32 {
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = to_bytes(guid);
+    let parts = [[a, b, c, d], [e, f, g, h], [i, j, k, l], [m, n, o, p]];
+    parts.into_iter().map(i32::from_le_bytes).fold(0, |hash, part| hash ^ part)
+}
+
 fn digits(text: &str) -> Result<Guid, Exception> {
     let mut bytes = [0; 16];
     if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {

@@ -3,6 +3,7 @@
 //! [`Exception`]; no input makes anything here panic, and no call makes more than its
 //! [limits](limits) say. Time is handed in, and the local time zone is UTC, as in a gateway.
 
+pub mod collection;
 pub mod convert;
 pub mod date;
 pub mod datum;
@@ -13,9 +14,14 @@ pub mod guid;
 pub mod hash;
 pub mod json;
 pub mod limits;
+pub mod linq;
+pub mod math;
 pub mod number;
+pub mod object;
+pub mod order;
 pub mod regex;
 pub mod text;
+pub mod uri;
 mod wide;
 
 pub use datum::Datum;

@@ -7,7 +7,7 @@ use super::position::Position;
 use super::scan::ScanProblem;
 use crate::limits;
 
-/// An expression that cannot be read.
+/// An expression that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExpressionError {
     /// Where it is wrong.
@@ -16,7 +16,7 @@ pub struct ExpressionError {
     pub problem: Problem,
 }
 
-/// What can be wrong with the syntax of an expression.
+/// What can be wrong with an expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Problem {
@@ -43,6 +43,11 @@ pub enum Problem {
     Misplaced {
         /// What is wrong with it.
         reason: &'static str,
+    },
+    /// The form is right, and a name, a type or a value does not fit: the words say how.
+    Meaning {
+        /// What is wrong.
+        text: String,
     },
     /// A path through `@{…}` that ends without `return`.
     NoReturn,
@@ -82,6 +87,7 @@ impl fmt::Display for Problem {
             Self::Unsupported { feature } => write!(f, "found {feature}, which expressions do not support"),
             Self::Scan(problem) => problem.fmt(f),
             Self::Literal { reason } | Self::Misplaced { reason } => f.write_str(reason),
+            Self::Meaning { text } => f.write_str(text),
             Self::NoReturn => f.write_str("found the end of the statements, expected 'return' on every path"),
             Self::TooDeep => {
                 write!(

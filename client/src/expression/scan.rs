@@ -26,14 +26,36 @@ use crate::limits;
 /// The text does not begin with `@(` or `@{`; something in it has no end or the wrong one; it is longer
 /// than [`limits::EXPRESSION_BYTES_MAX`]; more than [`limits::EXPRESSION_BRACKETS_MAX`] brackets are open.
 pub fn end_of(text: &str) -> Result<usize, ScanError> {
-    if !text.starts_with("@(") && !text.starts_with("@{") {
+    end(text, None)
+}
+
+/// The same on text where references, `&quot;` for example, stand for characters: the end is the one that
+/// [`end_of`] finds once they have been replaced.
+///
+/// # Errors
+///
+/// As [`end_of`].
+pub(crate) fn end_of_escaped(text: &str, decode: Decode) -> Result<usize, ScanError> {
+    end(text, Some(decode))
+}
+
+/// Whether an expression begins here.
+pub(crate) fn begins(text: &[u8]) -> bool {
+    matches!(text, [b'@', b'(' | b'{', ..])
+}
+
+/// The character that a reference at the beginning of a text stands for, and its length in bytes.
+pub(crate) type Decode = fn(&[u8]) -> Option<(char, usize)>;
+
+fn end(text: &str, decode: Option<Decode>) -> Result<usize, ScanError> {
+    if !begins(text.as_bytes()) {
         return Err(ScanError { at: 0, problem: ScanProblem::NoExpression });
     }
     let bytes = &text.as_bytes()[..text.len().min(limits::EXPRESSION_BYTES_MAX)];
-    let mut scanner = Scanner { bytes, at: 1, open: Vec::new() };
+    let mut scanner = Scanner { bytes, at: 1, decode, open: Vec::new() };
     scanner.run().map_err(|error| match error.problem {
         ScanProblem::Unclosed { .. } if bytes.len() < text.len() => {
-            ScanError { at: bytes.len(), problem: ScanProblem::TooLong }
+            ScanError { at: 0, problem: ScanProblem::TooLong }
         }
         _ => error,
     })
@@ -42,7 +64,8 @@ pub fn end_of(text: &str) -> Result<usize, ScanError> {
 /// A text in which the end of an expression was not found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScanError {
-    /// The byte, from 0, where it is wrong: what has no end begins here, what is a wrong end stands here.
+    /// The byte, from 0, where it is wrong: what has no end begins here, what is a wrong end stands here. 0 if
+    /// it is too long.
     pub at: usize,
     /// What is wrong.
     pub problem: ScanProblem,
@@ -72,6 +95,20 @@ pub enum ScanProblem {
     TooLong,
     /// More than [`limits::EXPRESSION_BRACKETS_MAX`] brackets and strings within one another.
     TooDeep,
+}
+
+impl ScanProblem {
+    /// What would have been right.
+    #[must_use]
+    pub fn expected(&self) -> String {
+        match self {
+            Self::NoExpression => "@( or @{".to_owned(),
+            Self::Unclosed { what, expected } => format!("{expected} that ends {what}"),
+            Self::Mismatched { expected, .. } => format!("'{expected}'"),
+            Self::TooLong => format!("at most {} bytes of expression", limits::EXPRESSION_BYTES_MAX),
+            Self::TooDeep => format!("at most {} open brackets", limits::EXPRESSION_BRACKETS_MAX),
+        }
+    }
 }
 
 impl fmt::Display for ScanProblem {
@@ -119,16 +156,18 @@ enum Open {
 struct Scanner<'a> {
     bytes: &'a [u8],
     at: usize,
+    decode: Option<Decode>,
     open: Vec<Open>,
 }
 
 impl Scanner<'_> {
     fn run(&mut self) -> Result<usize, ScanError> {
         loop {
-            let Some(&byte) = self.bytes.get(self.at) else { return Err(self.unclosed_innermost()) };
+            let at = self.at;
+            let Some(byte) = self.next() else { return Err(self.unclosed_innermost()) };
             match self.open.last() {
-                Some(&Open::Text { verbatim, .. }) => self.text(byte, verbatim)?,
-                _ => self.code(byte)?,
+                Some(&Open::Text { verbatim, .. }) => self.text(byte, at, verbatim)?,
+                _ => self.code(byte, at)?,
             }
             if self.open.is_empty() {
                 return Ok(self.at);
@@ -136,145 +175,167 @@ impl Scanner<'_> {
         }
     }
 
-    /// One step in code. Bytes above ASCII are parts of characters that mean nothing here.
-    fn code(&mut self, byte: u8) -> Result<(), ScanError> {
-        match byte {
-            b'(' => self.push(Open::Bracket { at: self.at, close: b')' }, 1),
-            b'[' => self.push(Open::Bracket { at: self.at, close: b']' }, 1),
-            b'{' => self.push(Open::Bracket { at: self.at, close: b'}' }, 1),
-            b')' | b']' | b'}' => self.close(byte),
-            b'"' => self.skip_quoted(b'"', "a string"),
-            b'\'' => self.skip_quoted(b'\'', "a character"),
-            b'@' | b'$' => self.prefix(),
-            b'/' if self.sees(b"//") => {
-                self.at = self.find(self.at, b"\n").unwrap_or(self.bytes.len());
-                Ok(())
+    /// The character here and its length: itself, or what a reference stands for. What is not ASCII means
+    /// nothing here.
+    fn peek(&self) -> Option<(u8, usize)> {
+        let byte = *self.bytes.get(self.at)?;
+        if byte == b'&'
+            && let Some(decode) = self.decode
+            && let Some((character, length)) = decode(&self.bytes[self.at..])
+        {
+            return Some((u8::try_from(character).ok().filter(u8::is_ascii).unwrap_or(OTHER), length));
+        }
+        Some((byte, 1))
+    }
+
+    fn next(&mut self) -> Option<u8> {
+        let (byte, length) = self.peek()?;
+        self.at += length;
+        Some(byte)
+    }
+
+    /// Takes the character if it is this one.
+    fn take(&mut self, wanted: u8) -> bool {
+        match self.peek() {
+            Some((byte, length)) if byte == wanted => {
+                self.at += length;
+                true
             }
-            b'/' if self.sees(b"/*") => {
-                let end = self.find(self.at + 2, b"*/");
-                self.at = end.ok_or_else(|| unclosed(self.at, "a comment", "'*/'"))? + 2;
-                Ok(())
-            }
-            b':' if matches!(self.open.last(), Some(Open::Hole { .. })) => self.skip_format(),
-            _ => {
-                self.at += 1;
-                Ok(())
-            }
+            _ => false,
         }
     }
 
-    /// `@` and `$`, which make another kind of string of one that follows.
-    fn prefix(&mut self) -> Result<(), ScanError> {
-        let at = self.at;
-        if self.sees(b"$@\"") || self.sees(b"@$\"") {
-            return self.push(Open::Text { at, verbatim: true }, 3);
+    /// Goes behind the next character of this kind; whether there is one.
+    fn skip_past(&mut self, wanted: u8) -> bool {
+        while let Some(byte) = self.next() {
+            if byte == wanted {
+                return true;
+            }
         }
-        if self.sees(b"$\"") {
-            return self.push(Open::Text { at, verbatim: false }, 2);
+        false
+    }
+
+    /// One step in code, behind the character that stands at `at`.
+    fn code(&mut self, byte: u8, at: usize) -> Result<(), ScanError> {
+        match byte {
+            b'(' => self.push(Open::Bracket { at, close: b')' }),
+            b'[' => self.push(Open::Bracket { at, close: b']' }),
+            b'{' => self.push(Open::Bracket { at, close: b'}' }),
+            b')' | b']' | b'}' => self.close(byte, at),
+            b'"' => self.skip_quoted(byte, at, "a string"),
+            b'\'' => self.skip_quoted(byte, at, "a character"),
+            b'@' | b'$' => self.prefix(byte, at),
+            b'/' => self.comment(at),
+            b':' if matches!(self.open.last(), Some(Open::Hole { .. })) => self.skip_format(),
+            _ => Ok(()),
         }
-        self.at += 1;
-        if self.bytes[at] == b'@' && self.sees(b"\"") {
-            self.at += 1;
-            return self.skip_verbatim(at);
+    }
+
+    fn comment(&mut self, at: usize) -> Result<(), ScanError> {
+        if self.take(b'/') {
+            self.skip_past(b'\n');
+        } else if self.take(b'*') {
+            loop {
+                if !self.skip_past(b'*') {
+                    return Err(unclosed(at, "a comment", "'*/'"));
+                }
+                while self.take(b'*') {}
+                if self.take(b'/') {
+                    break;
+                }
+            }
         }
         Ok(())
+    }
+
+    /// Behind `@` or `$`, which make another kind of string of one that follows.
+    fn prefix(&mut self, first: u8, at: usize) -> Result<(), ScanError> {
+        let behind = self.at;
+        let both = self.take(if first == b'@' { b'$' } else { b'@' });
+        if !self.take(b'"') {
+            self.at = behind;
+            return Ok(());
+        }
+        match (both, first) {
+            (false, b'@') => self.skip_verbatim(at),
+            (verbatim, _) => self.push(Open::Text { at, verbatim }),
+        }
     }
 
     /// One step in the text of an interpolated string.
-    fn text(&mut self, byte: u8, verbatim: bool) -> Result<(), ScanError> {
-        let doubled = self.bytes.get(self.at + 1) == Some(&byte);
+    fn text(&mut self, byte: u8, at: usize, verbatim: bool) -> Result<(), ScanError> {
         match byte {
-            b'"' if verbatim && doubled => self.at += 2,
-            b'"' => {
-                self.open.pop();
-                self.at += 1;
-            }
-            b'{' if doubled => self.at += 2,
-            b'{' => return self.push(Open::Hole { at: self.at }, 1),
-            b'\\' if !verbatim => self.at = (self.at + 2).min(self.bytes.len()),
+            b'"' if verbatim && self.take(b'"') => {}
+            b'"' => drop(self.open.pop()),
+            b'{' if !self.take(b'{') => return self.push(Open::Hole { at }),
+            b'\\' if !verbatim => drop(self.next()),
             b'\n' if !verbatim => return Err(self.unclosed_innermost()),
-            _ => self.at += 1,
+            _ => {}
         }
         Ok(())
     }
 
-    fn push(&mut self, open: Open, bytes: usize) -> Result<(), ScanError> {
+    fn push(&mut self, open: Open) -> Result<(), ScanError> {
         if self.open.len() == limits::EXPRESSION_BRACKETS_MAX {
-            return Err(ScanError { at: self.at, problem: ScanProblem::TooDeep });
+            let (Open::Bracket { at, .. } | Open::Text { at, .. } | Open::Hole { at }) = open;
+            return Err(ScanError { at, problem: ScanProblem::TooDeep });
         }
         self.open.push(open);
-        self.at += bytes;
         Ok(())
     }
 
-    fn close(&mut self, found: u8) -> Result<(), ScanError> {
+    fn close(&mut self, found: u8, at: usize) -> Result<(), ScanError> {
         let expected = match self.open.pop() {
             Some(Open::Bracket { close, .. }) => close,
             _ => b'}',
         };
         if found != expected {
             let problem = ScanProblem::Mismatched { found: found.into(), expected: expected.into() };
-            return Err(ScanError { at: self.at, problem });
+            return Err(ScanError { at, problem });
         }
-        self.at += 1;
         Ok(())
     }
 
-    /// A regular string or a character: on one line, with escapes.
-    fn skip_quoted(&mut self, quote: u8, what: &'static str) -> Result<(), ScanError> {
-        let start = self.at;
-        let mut at = start + 1;
+    /// A regular string or a character, from behind its quote: on one line, with escapes.
+    fn skip_quoted(&mut self, quote: u8, start: usize, what: &'static str) -> Result<(), ScanError> {
+        let expected = if quote == b'"' { "'\"' on the same line" } else { "''' on the same line" };
         loop {
-            match self.bytes.get(at) {
-                None | Some(b'\n') => {
-                    let expected =
-                        if quote == b'"' { "'\"' on the same line" } else { "''' on the same line" };
-                    return Err(unclosed(start, what, expected));
-                }
-                Some(b'\\') if self.bytes.get(at + 1) != Some(&b'\n') => at += 2,
-                Some(byte) if *byte == quote => break,
-                Some(_) => at += 1,
+            match self.next() {
+                None | Some(b'\n') => return Err(unclosed(start, what, expected)),
+                Some(b'\\') if !matches!(self.peek(), Some((b'\n', _))) => drop(self.next()),
+                Some(byte) if byte == quote => return Ok(()),
+                Some(_) => {}
             }
         }
-        self.at = at + 1;
-        Ok(())
     }
 
     /// A verbatim string, from behind its quote: `""` is a quote in it.
     fn skip_verbatim(&mut self, start: usize) -> Result<(), ScanError> {
         loop {
-            let end =
-                self.find(self.at, b"\"").ok_or_else(|| unclosed(start, "a verbatim string", "'\"'"))?;
-            self.at = end + 1;
-            if !self.sees(b"\"") {
+            if !self.skip_past(b'"') {
+                return Err(unclosed(start, "a verbatim string", "'\"'"));
+            }
+            if !self.take(b'"') {
                 return Ok(());
             }
-            self.at += 1;
         }
     }
 
-    /// The format of a hole, from its colon up to the brace that ends both. `{{` and `}}` are text.
+    /// The format of a hole, from behind its colon up to the brace that ends both. `{{` and `}}` are text.
     fn skip_format(&mut self) -> Result<(), ScanError> {
-        while let Some(&byte) = self.bytes.get(self.at) {
-            let doubled = self.bytes.get(self.at + 1) == Some(&byte);
-            match byte {
-                b'{' | b'}' if doubled => self.at += 2,
-                b'}' => return Ok(()),
-                b'{' | b'"' | b'\n' => break,
-                _ => self.at += 1,
+        loop {
+            let at = self.at;
+            match self.next() {
+                Some(b'{') if self.take(b'{') => {}
+                Some(b'}') if self.take(b'}') => {}
+                Some(b'}') => {
+                    self.at = at;
+                    return Ok(());
+                }
+                Some(b'{' | b'"' | b'\n') | None => return Err(self.unclosed_innermost()),
+                Some(_) => {}
             }
         }
-        Err(self.unclosed_innermost())
-    }
-
-    fn sees(&self, text: &[u8]) -> bool {
-        self.bytes[self.at..].starts_with(text)
-    }
-
-    /// Where the next `needle` of one or two bytes stands, from `from` on.
-    fn find(&self, from: usize, needle: &[u8]) -> Option<usize> {
-        let rest = self.bytes.get(from..)?;
-        rest.windows(needle.len()).position(|window| window == needle).map(|found| from + found)
     }
 
     fn unclosed_innermost(&self) -> ScanError {
@@ -288,6 +349,9 @@ impl Scanner<'_> {
         }
     }
 }
+
+/// What stands for any character that is not ASCII.
+const OTHER: u8 = 0x80;
 
 fn unclosed(at: usize, what: &'static str, expected: &'static str) -> ScanError {
     ScanError { at, problem: ScanProblem::Unclosed { what, expected } }
@@ -350,6 +414,26 @@ mod tests {
         ] {
             let error = end_of(text).unwrap_err();
             assert_eq!((error.at, error.problem.to_string().as_str()), (at, said), "{text}");
+        }
+    }
+
+    /// `&quot;` and `&amp;`, as XML has them.
+    fn decode(text: &[u8]) -> Option<(char, usize)> {
+        let known = [(&b"&quot;"[..], '"'), (b"&amp;", '&'), (b"&#xe9;", '\u{e9}')];
+        known
+            .iter()
+            .find(|(name, _)| text.starts_with(name))
+            .map(|(name, character)| (*character, name.len()))
+    }
+
+    #[test]
+    fn escaped_text_ends_where_the_unescaped_does() {
+        let escaped = "@(a &amp;&amp; &quot;)&quot; + $&quot;{x}&#xe9;)&quot;)";
+        assert_eq!(end_of_escaped(&format!("{escaped}\" x=\""), decode), Ok(escaped.len()));
+        assert_eq!(end_of_escaped("@(a && b & c)", decode), Ok(13));
+        for text in WHOLE {
+            let escaped = text.replace('&', "&amp;").replace('"', "&quot;");
+            assert_eq!(end_of_escaped(&format!("{escaped}) }}"), decode), Ok(escaped.len()), "{escaped}");
         }
     }
 

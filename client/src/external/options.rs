@@ -27,7 +27,7 @@
 //! | `protocol` | 2, or Azure's rule | RESP version |
 //! | `setlib` | true | CLIENT SETINFO |
 //! | `proxy` | none | with `twemproxy` or `envoyproxy` no CLIENT command is sent |
-//! | `serviceName` | none | endpoints are sentinels (port 26379): the primary of that name is asked for and used |
+//! | `serviceName` | none | endpoints are sentinels (port 26379): the primary of that name is asked for and used, and followed when they name another |
 //! | `sentinelUser`, `sentinelPassword` | none | login at the sentinels |
 //! | `tunnel` | none | `http:HOST:PORT`: connections are made through this CONNECT proxy; empty is none |
 //! | `$COMMAND=alias` | | sends GET, SET, DEL or PING under another name; empty disables it. CLIENT and HELLO, disabled or renamed, are not sent: no `name`, no `setlib`, RESP2. Other commands are ignored: AUTH and SELECT are sent as they are where needed |

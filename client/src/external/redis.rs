@@ -1,6 +1,7 @@
 //! The external cache: from a connection string to a backend.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use tokio_util::task::TaskTracker;
 
@@ -8,33 +9,37 @@ use super::{ConnectionString, Endpoint, Protocol};
 use crate::backend::{CommandNames, RedisBackend};
 use crate::guard::{Clock, Random};
 use crate::limits;
-use crate::link::{Link, LinkSettings, Login, Sentinel, TlsError, TlsSource};
+use crate::link::{LinkSettings, Login, Sentinel, TlsError, TlsSource};
+use crate::nodes::Nodes;
 
 /// What every backend is made with.
-pub(crate) struct Parts<'a> {
-    pub(crate) tls: &'a TlsSource,
+pub(crate) struct Parts {
+    pub(crate) tls: TlsSource,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
-    pub(crate) tasks: &'a TaskTracker,
+    pub(crate) tasks: TaskTracker,
+    /// Whether lookups may go to replicas of a Redis Cluster.
+    pub(crate) reads_replicas: bool,
 }
 
 /// Starts the backend of an external cache; endpoints are tried in their order.
 pub(crate) fn external_backend(
     name: &str,
     string: &ConnectionString,
-    parts: &Parts<'_>,
+    parts: &Parts,
 ) -> Result<RedisBackend, TlsError> {
     let settings = link_settings(name, string, parts)?;
     Ok(start(settings, string, parts))
 }
 
 /// Starts the link of prepared settings.
-pub(crate) fn start(settings: LinkSettings, string: &ConnectionString, parts: &Parts<'_>) -> RedisBackend {
+pub(crate) fn start(settings: LinkSettings, string: &ConnectionString, parts: &Parts) -> RedisBackend {
     let named = |command| string.command_name(command).map(str::to_owned);
     RedisBackend {
-        link: Link::start(settings, parts.tasks),
+        nodes: Nodes::start(settings, &parts.tasks),
         names: CommandNames { get: named("GET"), set: named("SET"), del: named("DEL") },
         operation_timeout: string.operation_timeout(),
+        without_limit: AtomicU64::new(0),
     }
 }
 
@@ -42,7 +47,7 @@ pub(crate) fn start(settings: LinkSettings, string: &ConnectionString, parts: &P
 pub(crate) fn link_settings(
     name: &str,
     string: &ConnectionString,
-    parts: &Parts<'_>,
+    parts: &Parts,
 ) -> Result<LinkSettings, TlsError> {
     let options = string.options();
     let tls = match string.is_tls() {
@@ -59,6 +64,8 @@ pub(crate) fn link_settings(
         resp3: string.protocol() == Protocol::Resp3 && may_send("HELLO"),
         client_name: options.name.clone().filter(|_| names_itself),
         set_lib: options.set_lib.unwrap_or(true) && names_itself,
+        reads_replicas: parts.reads_replicas,
+        is_node: false,
     };
     let sentinel = options.service_name.clone().map(|service| Sentinel {
         service,

@@ -21,6 +21,11 @@ impl Budget {
         Self { until: self.until.min(Instant::now() + limit) }
     }
 
+    /// Whether it is spent.
+    pub(crate) fn is_spent(self) -> bool {
+        Instant::now() >= self.until
+    }
+
     /// Runs the future until the budget is spent; none if it was.
     pub(crate) async fn run<T>(self, future: impl Future<Output = T>) -> Option<T> {
         tokio::time::timeout_at(self.until, future).await.ok()

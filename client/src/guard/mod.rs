@@ -6,8 +6,10 @@ mod breaker;
 mod budget;
 mod clock;
 mod random;
+mod wall_clock;
 
 pub(crate) use breaker::Breaker;
 pub(crate) use budget::Budget;
 pub use clock::{Clock, SystemClock};
 pub use random::{Random, SystemRandom};
+pub use wall_clock::{SystemWallClock, WallClock};

@@ -8,10 +8,7 @@ use crate::limits;
 use crate::link::TlsError;
 
 /// Starts the backend of the cluster.
-pub(crate) fn internal_backend(
-    string: &ConnectionString,
-    parts: &Parts<'_>,
-) -> Result<RedisBackend, TlsError> {
+pub(crate) fn internal_backend(string: &ConnectionString, parts: &Parts) -> Result<RedisBackend, TlsError> {
     let mut settings = link_settings("internal", string, parts)?;
     // The remainder of a list's length fits what the length fits.
     settings.first = (parts.random.next() % settings.endpoints.len() as u64) as usize;

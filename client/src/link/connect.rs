@@ -6,6 +6,7 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, ErrorKind, ProtocolVersion, RedisConnectionInfo, RedisError, Value};
 
+use super::answer::Refusal;
 use super::stream;
 use super::{LinkSettings, Login, Sentinel};
 use crate::external::Endpoint;
@@ -18,6 +19,8 @@ pub(super) type Driver = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(super) struct Connected {
     pub(super) connection: MultiplexedConnection,
     pub(super) driver: Driver,
+    /// What sentinels call the primary, if they were asked.
+    pub(super) primary: Option<Endpoint>,
 }
 
 /// Tries the endpoints in turn from `first` on; gives the first that answers, and its place.
@@ -65,12 +68,25 @@ pub(super) async fn answers(
     matches!(tokio::time::timeout(limit, answer).await, Ok(Ok(_)))
 }
 
+/// What the first sentinel that answers calls the primary.
+pub(super) async fn current_primary(settings: &LinkSettings) -> Option<Endpoint> {
+    let sentinel = settings.sentinel.as_ref()?;
+    for endpoint in &settings.endpoints {
+        let asking = ask_sentinel(settings, endpoint, sentinel);
+        if let Ok(Ok(primary)) = tokio::time::timeout(settings.connect_timeout, asking).await {
+            return Some(primary);
+        }
+    }
+    None
+}
+
 async fn connect_one(settings: &LinkSettings, endpoint: &Endpoint) -> Result<Connected, String> {
     match &settings.sentinel {
         None => log_in(settings, endpoint, &settings.login).await,
         Some(sentinel) => {
             let primary = ask_sentinel(settings, endpoint, sentinel).await?;
-            log_in(settings, &primary, &settings.login).await
+            let connected = log_in(settings, &primary, &settings.login).await?;
+            Ok(Connected { primary: Some(primary), ..connected })
         }
     }
 }
@@ -88,7 +104,7 @@ async fn log_in(settings: &LinkSettings, endpoint: &Endpoint, login: &Login) -> 
     let mut driver: Driver = Box::pin(driver);
     let greeting = greet(connection.clone(), login, settings.ping.as_deref());
     match beside(&mut driver, greeting).await {
-        Some(Ok(())) => Ok(Connected { connection, driver }),
+        Some(Ok(())) => Ok(Connected { connection, driver, primary: None }),
         Some(Err(error)) => Err(describe(&error)),
         None => Err("the server closed the connection".to_owned()),
     }
@@ -121,6 +137,9 @@ async fn greet(
         let mut command = redis::cmd("CLIENT");
         connection.send_packed_command(command.arg("SETNAME").arg(name)).await?;
     }
+    if login.is_node && login.reads_replicas {
+        connection.send_packed_command(&redis::cmd("READONLY")).await?;
+    }
     match ping {
         None => Ok(()),
         Some(ping) => {
@@ -135,7 +154,7 @@ async fn greet(
 
 /// Whether the server answers but does not know the command, as some proxies do not know PING.
 fn is_unknown_command(error: &RedisError) -> bool {
-    error.code() == Some("ERR") && error.detail().is_some_and(|detail| detail.starts_with("unknown command"))
+    error.code().is_some_and(|code| Refusal::new(error, code).is_unknown_command())
 }
 
 async fn ask_sentinel(
@@ -143,7 +162,7 @@ async fn ask_sentinel(
     endpoint: &Endpoint,
     sentinel: &Sentinel,
 ) -> Result<Endpoint, String> {
-    let Connected { mut connection, mut driver } = log_in(settings, endpoint, &sentinel.login).await?;
+    let Connected { mut connection, mut driver, .. } = log_in(settings, endpoint, &sentinel.login).await?;
     let mut command = redis::cmd("SENTINEL");
     command.arg("get-master-addr-by-name").arg(&sentinel.service);
     let answer = beside(&mut driver, connection.send_packed_command(&command)).await;

@@ -7,18 +7,21 @@
 //! Many calls share the connection: their requests are written one behind the other and answered
 //! in that order.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{Cmd, RedisError, Value};
+use redis::{RedisError, Value};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use super::LinkSettings;
-use super::connect::{Connected, Driver, answers, beside, connect_any, describe};
+use super::answer::{CallError, Refusal, Say};
+use super::connect::{Connected, Driver, answers, beside, connect_any, current_primary, describe};
+use crate::external::Endpoint;
 use crate::guard::{Breaker, Budget};
 use crate::limits;
 use crate::outcome::Cause;
@@ -92,31 +95,39 @@ impl Link {
     ///
     /// A command whose connection ends is sent once more on the next one: only commands that may
     /// be repeated belong here.
-    pub(crate) async fn call(&self, command: &Cmd, budget: Budget) -> Result<Value, Cause> {
+    pub(crate) async fn call(&self, say: Say<'_>, budget: Budget) -> Result<Value, CallError> {
         let shared = &*self.shared;
         let permit = budget.run(shared.in_flight.acquire()).await;
-        let Some(Ok(_permit)) = permit else { return Err(Cause::Overloaded) };
+        let Some(Ok(_permit)) = permit else { return Err(Cause::Overloaded.into()) };
         let first = shared.live_after(0, budget).await?;
-        match shared.send(&first, command, budget).await {
+        match shared.send(&first, say, budget).await {
             Err(Failure::ConnectionEnded(_)) => {}
-            other => return other.map_err(Failure::into_cause),
+            other => return other.map_err(Failure::into_error),
         }
         let second = shared.live_after(first.generation, budget).await?;
-        shared.send(&second, command, budget).await.map_err(Failure::into_cause)
+        shared.send(&second, say, budget).await.map_err(Failure::into_error)
+    }
+
+    /// The number of the connection in use, which grows with every new one; 0 if there is none.
+    pub(crate) fn generation(&self) -> u64 {
+        match &*self.shared.state.borrow() {
+            State::Up(live) => live.generation,
+            State::Connecting | State::Down(_) => 0,
+        }
     }
 }
 
 /// Why a command was not answered.
 enum Failure {
     ConnectionEnded(String),
-    Other(Cause),
+    Other(CallError),
 }
 
 impl Failure {
-    fn into_cause(self) -> Cause {
+    fn into_error(self) -> CallError {
         match self {
-            Self::ConnectionEnded(why) => Cause::Unreachable(why.into()),
-            Self::Other(cause) => cause,
+            Self::ConnectionEnded(why) => Cause::Unreachable(why.into()).into(),
+            Self::Other(error) => error,
         }
     }
 }
@@ -146,12 +157,11 @@ impl Shared {
         }
     }
 
-    async fn send(&self, live: &Live, command: &Cmd, budget: Budget) -> Result<Value, Failure> {
-        let mut connection = live.connection.clone();
-        let answer = connection.send_packed_command(command);
+    async fn send(&self, live: &Live, say: Say<'_>, budget: Budget) -> Result<Value, Failure> {
+        let answer = exchange(live.connection.clone(), say);
         let Some(answer) = budget.run(answer).await else {
             self.note_timeout(live);
-            return Err(Failure::Other(Cause::TimedOut));
+            return Err(Failure::Other(Cause::TimedOut.into()));
         };
         match answer.and_then(Value::extract_error) {
             Ok(value) => {
@@ -172,12 +182,12 @@ impl Shared {
                     self.demoted_generation.fetch_max(live.generation, Ordering::Relaxed);
                     self.demoted.notify_one();
                 }
-                Failure::Other(Cause::Refused(code.into()))
+                Failure::Other(CallError::Refused(Refusal::new(error, code)))
             }
             None if error.is_io_error() || error.is_connection_dropped() => {
                 Failure::ConnectionEnded(describe(error))
             }
-            None => Failure::Other(Cause::Unreachable(describe(error).into())),
+            None => Failure::Other(Cause::Unreachable(describe(error).into()).into()),
         }
     }
 
@@ -239,10 +249,11 @@ impl Shared {
 
     /// Offers a connection to calls until it ends; says why it did.
     async fn hold(&self, connected: Connected, generation: u64) -> &'static str {
-        let Connected { connection, mut driver } = connected;
+        let Connected { connection, mut driver, primary } = connected;
         self.breaker().connected(self.settings.clock.now());
         let live = Live { connection, generation };
         self.state.send_replace(State::Up(live.clone()));
+        let mut another = pin!(self.another_primary(primary));
         loop {
             let idle = self.settings.keep_alive.unwrap_or(Duration::MAX);
             let limit = tokio::select! {
@@ -255,11 +266,24 @@ impl Shared {
                         false => continue,
                     }
                 }
+                () = &mut another => return "the sentinels name another primary",
                 () = self.doubt.notified() => limits::PROBE_TIMEOUT,
                 () = tokio::time::sleep(idle) => self.settings.connect_timeout,
             };
             if let Err(why) = self.probe(&mut driver, &live, limit).await {
                 return why;
+            }
+        }
+    }
+
+    /// Ends when the sentinels call another server the primary, without any word from the old one: it may be
+    /// cut off from them, and take writes that will be lost.
+    async fn another_primary(&self, primary: Option<Endpoint>) {
+        let Some(primary) = primary else { return std::future::pending().await };
+        loop {
+            tokio::time::sleep(limits::SENTINEL_INTERVAL).await;
+            if current_primary(&self.settings).await.is_some_and(|named| named != primary) {
+                return;
             }
         }
     }
@@ -283,6 +307,18 @@ impl Shared {
             }
         }
     }
+}
+
+/// Says it, and waits for the answer.
+async fn exchange(mut connection: MultiplexedConnection, say: Say<'_>) -> Result<Value, RedisError> {
+    if !say.asking {
+        return connection.send_packed_command(say.command).await;
+    }
+    // Written in one piece: nobody else's command comes between.
+    let mut both = redis::pipe();
+    both.cmd("ASKING").add_command(say.command.clone());
+    let mut answers = connection.send_packed_commands(&both, 1, 1).await?;
+    Ok(answers.pop().unwrap_or(Value::Nil))
 }
 
 /// What a call does in this state; nothing if it waits.

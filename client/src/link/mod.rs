@@ -1,12 +1,14 @@
 //! One multiplexed connection to one of several endpoints, kept alive and made again by itself.
 //! What is said on it is left to the backends.
 
+mod answer;
 mod connect;
 mod keeper;
 mod settings;
 mod stream;
 mod tls;
 
+pub(crate) use answer::{CallError, Refusal, Say};
 pub(crate) use keeper::Link;
 pub(crate) use settings::{LinkSettings, Login, Sentinel};
 pub use tls::TlsError;

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::pki_types::ServerName;
+
 use super::TlsSettings;
 use crate::external::{Endpoint, Secret};
 use crate::guard::{Clock, Random};
 
 /// The settings of one link.
+#[derive(Clone)]
 pub(crate) struct LinkSettings {
     /// What logs call it: `internal`, `external:Default`.
     pub(crate) name: String,
@@ -49,6 +52,10 @@ pub(crate) struct Login {
     pub(crate) client_name: Option<String>,
     /// CLIENT SETINFO.
     pub(crate) set_lib: bool,
+    /// READONLY, on nodes of a cluster: replicas answer reads.
+    pub(crate) reads_replicas: bool,
+    /// Whether this is one.
+    pub(crate) is_node: bool,
 }
 
 /// How to find the primary.
@@ -59,6 +66,21 @@ pub(crate) struct Sentinel {
 }
 
 impl LinkSettings {
+    /// The settings for one node of the cluster that answers at these endpoints.
+    pub(crate) fn for_node(&self, endpoint: Endpoint) -> Self {
+        let mut settings = self.clone();
+        if let Some(tls) = &mut settings.tls
+            && tls.name.is_none()
+        {
+            // Nodes call themselves by addresses; their certificate has the name that was asked for.
+            let host = self.endpoints.first().and_then(Endpoint::host);
+            tls.name = host.and_then(|host| ServerName::try_from(host.to_owned()).ok());
+        }
+        (settings.endpoints, settings.first, settings.sentinel) = (vec![endpoint], 0, None);
+        settings.login.is_node = true;
+        settings
+    }
+
     /// The endpoint as logs and causes show it.
     pub(crate) fn shown(&self, endpoint: &Endpoint) -> String {
         self.without_host(endpoint, endpoint.to_string())

@@ -14,11 +14,11 @@ use super::section::Section;
 use super::statement::Statement;
 
 /// Checks a document whose fragments have been put in. A fragment is checked once for each section.
-pub(super) fn check(loader: &mut Loader<'_>, sections: &[Vec<Step>; 4]) {
+pub(super) fn check(loader: &mut Loader<'_>, sections: &[Option<Vec<Step>>; 4]) {
     let mut check =
         Check { loader, included: VecDeque::new(), fragments: HashSet::new(), first: First::default() };
     for section in Section::ALL {
-        check.section(section, &sections[section as usize]);
+        check.section(section, sections[section as usize].as_deref().unwrap_or_default());
     }
     check.pairs();
 }

@@ -12,7 +12,7 @@ use super::section::Section;
 /// A policy without errors: the statements of its sections.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
-    sections: [Vec<Step>; 4],
+    sections: [Option<Vec<Step>>; 4],
     problems: Problems,
 }
 
@@ -23,7 +23,22 @@ impl Document {
     ///
     /// All that is wrong with it and its fragments, and what is doubtful.
     pub fn read(text: &str, values: &NamedValues, fragments: &Fragments) -> Result<Self, Problems> {
-        let mut loader = Loader::new(values, fragments);
+        Self::load(text, Loader::new(values, fragments, None))
+    }
+
+    /// The same, and makes it ready to be run: its expressions are compiled, and what is wrong with them
+    /// is among the errors. So is a statement that is neither one of [`rows`](super::rows) nor known to
+    /// the gateway.
+    pub(crate) fn read_to_run(
+        text: &str,
+        values: &NamedValues,
+        fragments: &Fragments,
+        knows: &dyn Fn(&str) -> bool,
+    ) -> Result<Self, Problems> {
+        Self::load(text, Loader::new(values, fragments, Some(knows)))
+    }
+
+    fn load(text: &str, mut loader: Loader<'_>) -> Result<Self, Problems> {
         let sections = loader.document(text);
         check::check(&mut loader, &sections);
         let mut problems = loader.problems;
@@ -34,10 +49,16 @@ impl Document {
         }
     }
 
-    /// The statements of a section, in their order.
+    /// The statements of a section, in their order; none of one that is not there.
     #[must_use]
     pub fn section(&self, section: Section) -> &[Step] {
-        &self.sections[section as usize]
+        self.sections[section as usize].as_deref().unwrap_or_default()
+    }
+
+    /// Whether the section is there, be it empty: one that is not there is that of the scope around.
+    #[must_use]
+    pub fn has_section(&self, section: Section) -> bool {
+        self.sections[section as usize].is_some()
     }
 
     /// What is doubtful, at most [`POLICY_PROBLEMS_MAX`](crate::limits::POLICY_PROBLEMS_MAX).

@@ -33,8 +33,19 @@ pub(super) struct Builder<'a> {
     pub(super) source: &'a Source,
     pub(super) problems: &'a mut Problems,
     pub(super) section: Option<Section>,
+    /// The statements that the gateway knows, if the document is to be run.
+    pub(super) knows: Option<Knows<'a>>,
     /// Names of others that have been compared with ours, and are not like them.
-    pub(super) unlike: HashSet<String>,
+    unlike: HashSet<String>,
+}
+
+/// Whether the gateway knows a statement that is none of ours.
+pub(super) type Knows<'a> = &'a dyn Fn(&str) -> bool;
+
+impl<'a> Builder<'a> {
+    pub(super) fn new(source: &'a Source, problems: &'a mut Problems, knows: Option<Knows<'a>>) -> Self {
+        Self { source, problems, section: None, knows, unlike: HashSet::new() }
+    }
 }
 
 impl Builder<'_> {
@@ -60,13 +71,25 @@ impl Builder<'_> {
         let id =
             element.attribute("id").filter(|id| id.form == Form::Literal).map(|id| id.text.as_str().into());
         let statement = match rows::find(&element.name) {
-            Some(row) => (row.build)(self.parts(&row.element, element)),
-            None => {
-                self.warn_of_similar_name(&element);
-                Statement::Opaque(Arc::new(element))
+            Some(row) => {
+                let span = element.name_span.clone();
+                let statement = (row.build)(self.parts(&row.element, element));
+                self.check_can_run(&statement, &location, span);
+                statement
             }
+            None => self.opaque(element),
         };
         Step { statement, name, id, location }
+    }
+
+    fn opaque(&mut self, mut element: Element) -> Statement {
+        let is_known = self.knows.map(|knows| knows(&element.name));
+        match is_known {
+            Some(true) => self.compile_all(&mut element),
+            Some(false) => self.unknown_statement(&element),
+            None => self.warn_of_similar_name(&element),
+        }
+        Statement::Opaque(Arc::new(element))
     }
 
     fn parts(&mut self, row: &'static ElementRow, element: Element) -> Parts {
@@ -125,16 +148,19 @@ impl Builder<'_> {
         attribute: &Attribute,
         element: &Element,
     ) -> Option<Setting<Literal>> {
-        let faults = self.value(row.kind, row.expression, &attribute.value);
-        faults.unwrap_or_else(|fault| self.bad_value(fault, &attribute.value, element, Some(row.name)))
+        let (value, name) = (&attribute.value, Some(row.name));
+        let setting = self.value(row.kind, row.expression, value);
+        let setting = setting.unwrap_or_else(|fault| self.bad_value(fault, value, element, name));
+        setting.map(|setting| self.compiled(setting, row.kind, value, (element, name)))
     }
 
     fn text(&mut self, kind: Kind, expression: bool, element: &Element) -> Option<Setting<Literal>> {
         self.no_elements(element);
         match element.text() {
             Some(text) => {
-                let value = self.value(kind, expression, text);
-                value.unwrap_or_else(|fault| self.bad_value(fault, text, element, None))
+                let setting = self.value(kind, expression, text);
+                let setting = setting.unwrap_or_else(|fault| self.bad_value(fault, text, element, None));
+                setting.map(|setting| self.compiled(setting, kind, text, (element, None)))
             }
             None if kind == Kind::Any || element.is_broken => None,
             None => {
@@ -204,7 +230,8 @@ impl Builder<'_> {
         let Some(text) = element.text() else { return Setting::Literal(Literal::Text(String::new())) };
         let value = self.value(Kind::Any, true, text);
         let value = value.unwrap_or_else(|fault| self.bad_value(fault, text, element, None));
-        value.unwrap_or(Setting::Literal(Literal::Text(String::new())))
+        let value = value.unwrap_or(Setting::Literal(Literal::Text(String::new())));
+        self.compiled(value, Kind::Any, text, (element, None))
     }
 
     fn children(&mut self, rows: &'static [Child], element: Element) -> Vec<Parts> {
@@ -290,11 +317,11 @@ impl Builder<'_> {
         self.problems.add(problem.found(format!("{found:?}")).expected(expected));
     }
 
-    fn problem(&self, kind: ProblemKind, element: &Element) -> Problem {
+    pub(super) fn problem(&self, kind: ProblemKind, element: &Element) -> Problem {
         self.problem_at(kind, element.location.clone()).of(self.source.quote(element.name_span.clone()))
     }
 
-    fn problem_at(&self, kind: ProblemKind, location: Location) -> Problem {
+    pub(super) fn problem_at(&self, kind: ProblemKind, location: Location) -> Problem {
         Problem::new(kind, self.source, location).section(self.section)
     }
 }

@@ -1,10 +1,10 @@
 //! A document and the fragments it includes: each text read once, then put together.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::element::{Builder, Step};
+use super::element::{Builder, Knows, Step};
 use super::fragments::{self, Fragment, Fragments};
 use super::named::{self, NamedValues};
 use super::position::Location;
@@ -21,6 +21,8 @@ use crate::limits::{POLICY_BYTES_MAX, POLICY_FRAGMENT_DEPTH_MAX, POLICY_FRAGMENT
 pub(super) struct Loader<'a> {
     values: &'a NamedValues,
     texts: &'a Fragments,
+    /// The statements that the gateway knows, if the document is to be run.
+    knows: Option<Knows<'a>>,
     pub(super) problems: Problems,
     sources: HashMap<Option<Arc<str>>, Source>,
     read: HashMap<Arc<str>, Vec<Step>>,
@@ -30,10 +32,11 @@ pub(super) struct Loader<'a> {
 }
 
 impl<'a> Loader<'a> {
-    pub(super) fn new(values: &'a NamedValues, texts: &'a Fragments) -> Self {
+    pub(super) fn new(values: &'a NamedValues, texts: &'a Fragments, knows: Option<Knows<'a>>) -> Self {
         Self {
             values,
             texts,
+            knows,
             problems: Problems::default(),
             sources: HashMap::new(),
             read: HashMap::new(),
@@ -43,15 +46,15 @@ impl<'a> Loader<'a> {
     }
 
     /// The statements of a document, by section, their fragments in them.
-    pub(super) fn document(&mut self, text: &str) -> [Vec<Step>; 4] {
+    pub(super) fn document(&mut self, text: &str) -> [Option<Vec<Step>>; 4] {
         let mut sections = self.sections(text);
         let mut wanted = Vec::new();
-        sections.iter().for_each(|steps| fragments::included(steps, &mut wanted));
+        sections.iter().flatten().for_each(|steps| fragments::included(steps, &mut wanted));
         self.read_fragments(wanted.iter().cloned().collect());
         for (id, location) in &wanted {
             self.put_together(id, location, &mut Vec::new());
         }
-        sections.iter_mut().for_each(|steps| fragments::put_in(steps, &self.done));
+        sections.iter_mut().flatten().for_each(|steps| fragments::put_in(steps, &self.done));
         sections
     }
 
@@ -61,12 +64,11 @@ impl<'a> Loader<'a> {
         Some(Problem::new(kind, source, location.clone()))
     }
 
-    fn sections(&mut self, text: &str) -> [Vec<Step>; 4] {
-        let mut sections = [const { Vec::new() }; 4];
+    fn sections(&mut self, text: &str) -> [Option<Vec<Step>>; 4] {
+        let mut sections = [const { None }; 4];
         let Some((source, root)) = self.root(None, text, "policies") else { return sections };
         let mut seen = [false; 4];
-        let mut builder =
-            Builder { source: &source, problems: &mut self.problems, section: None, unlike: HashSet::new() };
+        let mut builder = Builder::new(&source, &mut self.problems, self.knows);
         for node in root.children {
             match node {
                 Node::Text(text) => {
@@ -80,7 +82,7 @@ impl<'a> Loader<'a> {
                     Some(section) if !std::mem::replace(&mut seen[section as usize], true) => {
                         builder.no_attributes(&element);
                         builder.section = Some(section);
-                        sections[section as usize] = builder.steps(element);
+                        sections[section as usize] = Some(builder.steps(element));
                         builder.section = None;
                     }
                     known => {
@@ -124,8 +126,7 @@ impl<'a> Loader<'a> {
 
     fn fragment(&mut self, id: &Arc<str>, text: &str) -> Vec<Step> {
         let Some((source, root)) = self.root(Some(id.clone()), text, "fragment") else { return Vec::new() };
-        let mut builder =
-            Builder { source: &source, problems: &mut self.problems, section: None, unlike: HashSet::new() };
+        let mut builder = Builder::new(&source, &mut self.problems, self.knows);
         builder.no_attributes(&root);
         let steps = builder.steps(root);
         self.sources.insert(Some(id.clone()), source);

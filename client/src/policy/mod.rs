@@ -1,7 +1,7 @@
 //! Policies: reading them, checking them, and what they say.
 //!
 //! A policy is XML in which C# expressions stand. This module makes statements of it; running them is
-//! left to others.
+//! left to [`engine`](crate::engine).
 //!
 //! ```
 //! use larder_client::policy::{Document, Fragments, NamedValues, Section, Setting, Statement};
@@ -31,13 +31,17 @@
 //!   most once; an absent one is empty. `<base />` stays a step.
 //! - *Expressions*: `@(…)` and `@{…}`, as the whole of an attribute or a text. Quotes, `<`, `>` and `&`
 //!   may stand in them as they are; they end where their brackets do, strings and comments left aside
-//!   ([`end_of`]). `&quot;`, `&lt;` and the like are replaced first, also in strings, as XML does.
+//!   ([`end_of`](crate::expression::end_of)). `&quot;`, `&lt;` and the like are replaced first, also in strings, as XML does.
 //! - *Named values*: `{{name}}` becomes its value before anything else, anywhere, once
 //!   ([`NamedValues`]). Errors and their places are those of the text as written.
 //! - *Fragments*: `include-fragment` brings in the statements of `<fragment>…</fragment>`
 //!   ([`Fragments`]), also from a fragment. Places say in which fragment they are.
 //! - *Statements*: those of [`rows`]. A statement with another name belongs to the gateway: it is kept
 //!   with all that stands in it ([`Statement::Opaque`]), and nothing in it is looked into.
+//! - *To be run* a document is read by [`Engine::read`](crate::engine::Engine::read) or
+//!   [`Policy::read`](crate::engine::Policy::read): its expressions are compiled besides, and a statement that nobody
+//!   would run is an error ([`UnknownStatement`](ProblemKind::UnknownStatement)), as is a Liquid template
+//!   ([`Unsupported`](ProblemKind::Unsupported)). [`Document::read`] alone looks at neither.
 //! - Comments, CDATA, processing instructions and a byte order mark are understood. A document type is
 //!   refused, so there are no entities but the five of XML and numbers.
 //!
@@ -60,6 +64,7 @@
 //! attributes of each; of expressions 64 KiB and 256 open brackets; 100 errors are told.
 
 mod check;
+mod compile;
 mod document;
 mod element;
 mod fragments;
@@ -86,7 +91,6 @@ pub use named::NamedValues;
 pub use position::Location;
 pub use problem::{Problem, ProblemKind};
 pub use problems::Problems;
-pub use reader::expression_end::{ScanError, ScanFault, end_of};
 pub use section::{Section, Sections};
 pub use setting::{Expression, Setting};
 pub use statement::Statement;

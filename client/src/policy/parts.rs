@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::element::Step;
 use super::position::Location;
 use super::row::{ElementRow, Literal};
-use super::setting::{Expression, Setting};
+use super::setting::{Code, Expression, Setting};
 
 /// The values of an element, as its row describes them. Absent ones have become their defaults.
 #[derive(Debug)]
@@ -106,6 +106,7 @@ fn into_number(value: Literal) -> u32 {
 impl Setting<Literal> {
     /// An expression, kept as text.
     pub(super) fn later(text: &str, location: &Location) -> Self {
-        Self::Expression(Expression { text: text.into(), location: location.clone() })
+        let code = Code::default();
+        Self::Expression(Expression { text: text.into(), location: location.clone(), code })
     }
 }

@@ -31,6 +31,8 @@ pub struct Problem {
     pub found: String,
     /// What would be right.
     pub expected: String,
+    /// What is wrong, where that is no matter of found and expected.
+    pub reason: Option<String>,
     line: String,
     caret: usize,
 }
@@ -40,8 +42,8 @@ impl Problem {
     pub(super) fn new(kind: ProblemKind, source: &Source, location: Location) -> Self {
         let (line, caret) = source.line(location.position);
         let (section, statement, attribute) = (None, None, None);
-        let (found, expected) = (String::new(), String::new());
-        Self { kind, location, section, statement, attribute, found, expected, line, caret }
+        let (found, expected, reason) = (String::new(), String::new(), None);
+        Self { kind, location, section, statement, attribute, found, expected, reason, line, caret }
     }
 
     pub(super) fn of(mut self, statement: impl Into<String>) -> Self {
@@ -69,6 +71,11 @@ impl Problem {
         self
     }
 
+    pub(super) fn reason(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+
     /// Whether the policy cannot be used with it.
     #[must_use]
     pub fn is_error(&self) -> bool {
@@ -88,7 +95,10 @@ impl fmt::Display for Problem {
         if let Some(attribute) = &self.attribute {
             write!(f, ", attribute {attribute}")?;
         }
-        write!(f, ": found {}, expected {}", self.found, self.expected)?;
+        match &self.reason {
+            Some(reason) => write!(f, ": {reason}")?,
+            None => write!(f, ": found {}, expected {}", self.found, self.expected)?,
+        }
         if f.alternate() {
             write!(f, "\n    {}\n    {}^", self.line, " ".repeat(self.caret))?;
         }
@@ -110,7 +120,7 @@ pub enum ProblemKind {
     DocumentType,
     /// An `&` that begins no known reference.
     Reference,
-    /// An expression without an end, or with text after it.
+    /// An expression without an end, with text after it, or that C# would refuse.
     Expression,
     /// A tag that closes nothing, or is not closed.
     Tag,
@@ -144,6 +154,10 @@ pub enum ProblemKind {
     UnknownFragment,
     /// A fragment that includes itself.
     FragmentCycle,
+    /// A statement that nobody would run: it is none of ours, and the gateway does not know it.
+    UnknownStatement,
+    /// Something that can be read, and not run.
+    Unsupported,
 
     /// Twice in a section. The manual forbids it, published policies do it.
     OncePerSection,

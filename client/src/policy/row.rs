@@ -112,6 +112,16 @@ impl Kind {
         }
     }
 
+    /// A number of this kind, if it lies in its range.
+    pub(crate) fn number(self, number: i64) -> Option<u32> {
+        let (least, most) = match self {
+            Self::Seconds(most) => (0, most),
+            Self::Number(least, most) => (least, most),
+            Self::Text | Self::Any | Self::Bool | Self::OneOf(_) => return None,
+        };
+        u32::try_from(number).ok().filter(|number| (least..=most).contains(number))
+    }
+
     /// What is expected, for errors.
     #[must_use]
     pub fn expected(self) -> Cow<'static, str> {

@@ -8,7 +8,7 @@
 use std::fmt::Write;
 
 use super::row::{AttributeRow, Child, Content, ElementRow, Kind, Presence, Row};
-use super::statement::{flow, rate_limit, response, response_caching, value_caching};
+use super::statement::{flow, forward, rate_limit, response, response_caching, value_caching};
 
 /// Every row, by name.
 pub static ROWS: &[&Row] = &[
@@ -20,6 +20,7 @@ pub static ROWS: &[&Row] = &[
     &value_caching::CACHE_STORE_VALUE,
     &value_caching::CACHE_VALUE,
     &flow::CHOOSE,
+    &forward::FORWARD_REQUEST,
     &flow::INCLUDE_FRAGMENT,
     &rate_limit::RATE_LIMIT,
     &rate_limit::RATE_LIMIT_BY_KEY,

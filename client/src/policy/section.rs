@@ -52,6 +52,8 @@ impl Sections {
     pub const ALL: Self = Self(&Section::ALL);
     /// Inbound only.
     pub const INBOUND: Self = Self(&[Section::Inbound]);
+    /// Backend only.
+    pub const BACKEND: Self = Self(&[Section::Backend]);
     /// Outbound only.
     pub const OUTBOUND: Self = Self(&[Section::Outbound]);
 

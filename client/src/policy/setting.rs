@@ -1,8 +1,10 @@
 //! What an attribute or a text says: a value that is known now, or an expression for later.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::position::Location;
+use crate::expression::Compiled;
 
 /// A value, or the expression that will give it.
 ///
@@ -52,4 +54,25 @@ pub struct Expression {
     /// Where its `@` stands. What follows a reference or a named value on the same line stands further
     /// right in the document than in this text.
     pub location: Location,
+    /// What evaluates it, if it was read to be run.
+    pub(crate) code: Code,
+}
+
+/// An expression ready to be evaluated, if the document was read to be run. It says nothing that its
+/// text does not, so that it takes no part in comparisons.
+#[derive(Clone, Default)]
+pub(crate) struct Code(pub(crate) Option<Compiled>);
+
+impl PartialEq for Code {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Code {}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "compiled" } else { "not compiled" })
+    }
 }

@@ -77,6 +77,11 @@ impl Source {
         range.start + (text.len() - text.trim_start().len())..range.end
     }
 
+    /// Whether named values were put into this range.
+    pub(super) fn has_values_in(&self, range: Range<usize>) -> bool {
+        self.replaced.iter().any(|one| one.value.start < range.end && one.value.end > range.start)
+    }
+
     /// Whether this was written somewhere, so that showing it tells no value.
     pub(super) fn holds(&self, text: &str) -> bool {
         memchr::memmem::find(self.written.as_bytes(), text.as_bytes()).is_some()

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::position::Location;
+use super::setting::Code;
 
 /// An element with all that stands in it. Comments, processing instructions and blank text are left out.
 ///
@@ -82,6 +83,8 @@ pub struct Value {
     pub location: Location,
     /// The same, in the text that is read.
     pub(super) span: Range<usize>,
+    /// What evaluates it: an expression in a statement that the gateway knows.
+    pub(crate) code: Code,
 }
 
 /// Whether a value is evaluated.

@@ -1,12 +1,19 @@
-//! The syntax of policy expressions: what is read and how it binds, what is refused and where, and that no
-//! text does harm.
+//! Policy expressions: what is read and how it binds, what it gives, what is refused and where, and that
+//! no text does harm.
 
+mod context;
 mod errors;
+mod evaluation;
+mod language;
+mod limits;
+mod meaning;
+mod model;
 mod precedence;
 mod printer;
 mod properties;
 mod shapes;
 mod trees;
+mod values;
 
 use larder_client::expression::{ExpressionError, Position, parse, syntax::Program};
 

@@ -266,7 +266,7 @@ fn variable_type(declared: Option<&Type>) -> String {
 
 /// A name; with `@` if it is a keyword otherwise.
 fn identifier(identifier: &Identifier) -> String {
-    let reserved = matches!(&*identifier.name, "class" | "in" | "null" | "string" | "return");
+    let reserved = matches!(&*identifier.name, "class" | "in" | "null" | "string" | "return" | "var");
     format!("{}{}", if reserved { "@" } else { "" }, identifier.name)
 }
 

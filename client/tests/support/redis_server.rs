@@ -41,6 +41,12 @@ impl RedisServer {
         self.child.wait().unwrap();
     }
 
+    /// Starts it again, with other arguments.
+    pub(crate) async fn start_again_with(&mut self, args: &[&str]) {
+        self.args = args.iter().map(|arg| (*arg).to_owned()).collect();
+        self.start_again().await;
+    }
+
     /// Starts it again, empty, on the same port.
     pub(crate) async fn start_again(&mut self) {
         self.child = spawn_redis(self.port, &self.args, self.dir.path());

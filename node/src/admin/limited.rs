@@ -101,4 +101,6 @@ impl AsyncWrite for Permitted {
 }
 
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
-const ANSWER_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Longer than the cluster takes to say that it has no leader.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(8);

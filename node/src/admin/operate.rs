@@ -1,4 +1,5 @@
-//! What operators ask of the admin port: how the cluster is, and that this node leave it.
+//! What operators ask of the admin port: how the cluster is, and that this node leave it; and who may ask for what changes
+//! anything.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -36,7 +37,10 @@ pub(super) const RESTART: &str = "restart";
 /// How the cluster is, as JSON.
 pub(super) async fn status(State(shared): State<Arc<Shared>>) -> axum::response::Response {
     let membership = shared.membership();
-    let status = Status::of(&shared.facts().region, membership.view().as_ref(), &membership.live());
+    let status = Status {
+        gateways: shared.external_caches().seen_ages_ms(shared.now()),
+        ..Status::of(&shared.facts().region, membership.view().as_ref(), &membership.live())
+    };
     match serde_json::to_string_pretty(&status) {
         Ok(json) => ([(header::CONTENT_TYPE, "application/json")], json + "\n").into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
@@ -51,11 +55,8 @@ pub(super) async fn drain(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> (StatusCode, String) {
-    if !is_same_machine(ends.peer.ip(), ends.local.map(|local| local.ip())) {
-        return (StatusCode::FORBIDDEN, "only from the node's own machine\n".to_owned());
-    }
-    if !headers.contains_key(INTENT) {
-        return (StatusCode::FORBIDDEN, format!("only with the header {INTENT}; see larder drain\n"));
+    if let Err((code, why)) = allowed(ends, &headers) {
+        return (code, why + "\n");
     }
     let asked = |word| query.iter().any(|query| query.split('&').any(|part| part == word));
     let order = Leave { for_good: !asked(RESTART), force: asked(FORCE) };
@@ -68,6 +69,20 @@ pub(super) async fn drain(
             (StatusCode::CONFLICT, refusal + "\n")
         }
     }
+}
+
+/// Whether somebody may ask for what is not for everybody: a program on the node's own machine that means it.
+///
+/// # Errors
+/// Why not.
+pub(super) fn allowed(ends: Ends, headers: &HeaderMap) -> Result<(), (StatusCode, String)> {
+    if !is_same_machine(ends.peer.ip(), ends.local.map(|local| local.ip())) {
+        return Err((StatusCode::FORBIDDEN, "only from the node's own machine".to_owned()));
+    }
+    if !headers.contains_key(INTENT) {
+        return Err((StatusCode::FORBIDDEN, format!("only with the header {INTENT}; see larder --help")));
+    }
+    Ok(())
 }
 
 /// A connection from the machine to itself has the same address at both ends, or one of loopback.

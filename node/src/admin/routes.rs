@@ -1,20 +1,22 @@
-//! What the admin port answers: `/livez`, `/readyz`, `/metrics`, `/status`, and to its own machine `/drain`. It gives no
-//! value, no key and no secret.
+//! What the admin port answers: `/livez`, `/readyz`, `/metrics`, `/status`, and to its own machine `/drain` and `/caches`. It
+//! gives no value, no key and no secret.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use larder_proto::topology::MemberState;
 use tokio::net::TcpListener;
 
+use super::caches;
 use super::limited::Limited;
 use super::metrics;
 use super::operate::{self, Ends};
+use crate::limits::ADMIN_BODY_BYTES_MAX;
 use crate::server::Shared;
 
 /// Serves until the node stops.
@@ -26,6 +28,9 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>) {
         .route("/metrics", get(scrape))
         .route("/status", get(operate::status))
         .route("/drain", post(operate::drain))
+        .route("/caches", get(caches::list).post(caches::set))
+        .route("/caches/remove", post(caches::remove))
+        .layer(DefaultBodyLimit::max(ADMIN_BODY_BYTES_MAX))
         .fallback(async || (StatusCode::NOT_FOUND, "there are /livez, /readyz, /metrics and /status\n"))
         .with_state(shared);
     let service = router.into_make_service_with_connect_info::<Ends>();

@@ -41,6 +41,9 @@ pub struct Status {
     pub members: Vec<MemberStatus>,
     /// What is under way, by sender and receiver.
     pub moves: Vec<Move>,
+    /// Regions whose gateways asked the node that was asked, with milliseconds since they did last.
+    #[serde(default)]
+    pub gateways: BTreeMap<String, u64>,
 }
 
 /// All partitions, counted.
@@ -135,6 +138,7 @@ impl Status {
             partitions,
             members: topology.members.iter().map(|(node, it)| member(topology, *node, it, live)).collect(),
             moves: moves(topology, live),
+            gateways: BTreeMap::new(),
         }
     }
 

@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use super::caches::ClusterBook;
 use crate::clock::Clock;
 use crate::cluster::control::{self, ClusterParts, ClusterSettings};
 use crate::cluster::handle::{self, Handle, LeaveProgress, LeaveRefusal};
@@ -32,7 +33,7 @@ use crate::link::{self, Introduction, Link, Purpose, Secret};
 use crate::net::{Accept, Boxed, Network, Stream};
 use crate::replication::ports::{self as replicated, LocalFuture, Proposals, ProposeError};
 use crate::replication::{Replication, ReplicationParts};
-use crate::server::{self, Fill, Leaving, Live, Membership, Region, ReplicatedRegion};
+use crate::server::{self, CacheBook, Fill, Leaving, Live, Membership, Region, ReplicatedRegion};
 use crate::store::Store;
 
 /// What a node that is one of several is made of, beside the server.
@@ -117,6 +118,12 @@ impl Regional {
             secret: self.secret.clone(),
             random: Mutex::new(self.random.lock().fork()),
         })
+    }
+
+    /// Where external caches are kept.
+    #[must_use]
+    pub fn cache_book(&self) -> Arc<dyn CacheBook> {
+        Arc::new(ClusterBook::new(Arc::clone(&self.handle), self.secret.clone(), self.incarnation))
     }
 
     /// Replication.

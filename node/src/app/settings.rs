@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 use crate::commands::ports::Settings;
 use crate::config::{Ack, Config, FIXED, Names, ROWS, Row};
-use crate::server::Tunables;
+use crate::server::{Logins, Password, Tunables};
 use crate::store::{CollectionLimits, HashLimits, ListLimits, SetLimits, SortedSetLimits, Store};
 
 /// The settings in force.
@@ -66,6 +66,15 @@ impl Settings for LiveSettings {
         self.apply(&changed);
         *config = changed;
         Ok(())
+    }
+}
+
+/// Who may log in, as the settings say.
+pub fn logins(config: &Config) -> Logins {
+    Logins {
+        default: Password::new(&config.password),
+        gateway: Password::new(&config.gateway_password),
+        is_local: config.bind.is_loopback(),
     }
 }
 

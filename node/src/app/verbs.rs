@@ -157,7 +157,7 @@ fn held(status: &Status, order: Leave) -> usize {
 }
 
 /// The node's admin port, as the settings of this machine say it. A node that binds every address binds loopback too.
-fn admin_port(config: &Config) -> Asking {
+pub(super) fn admin_port(config: &Config) -> Asking {
     let host = match config.bind {
         IpAddr::V4(bind) if bind.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(bind) if bind.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
@@ -191,11 +191,11 @@ impl Drop for Progress {
     }
 }
 
-fn complain(message: &str) {
+pub(super) fn complain(message: &str) {
     let _ = writeln!(std::io::stderr(), "larder: {message}");
 }
 
-fn show(text: &str) -> Result<(), String> {
+pub(super) fn show(text: &str) -> Result<(), String> {
     let mut stdout = std::io::stdout().lock();
     stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|error| error.to_string())
 }

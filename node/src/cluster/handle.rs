@@ -96,6 +96,12 @@ impl Handle {
         self.states.clone()
     }
 
+    /// The newest replicated state.
+    #[must_use]
+    pub fn state(&self) -> Arc<State> {
+        Arc::clone(&self.states.borrow())
+    }
+
     /// How far this node is in becoming a member or leaving, and whenever that changes.
     #[must_use]
     pub fn phases(&self) -> watch::Receiver<Phase> {

@@ -220,8 +220,8 @@ impl State {
             Change::Remove { node } => self.remove(node),
             Change::Steps(steps) => Ok(self.steps(&steps)),
             Change::Replicas(replicas) => Ok(self.replicas(replicas)),
-            Change::Setting { name, value } => put(&mut self.settings, name, value, String::len),
-            Change::Cache { name, value } => put(&mut self.caches, name, value, Sealed::bytes),
+            Change::Setting { name, value } => put(&mut self.settings, name, value, (String::len, SETTINGS)),
+            Change::Cache { name, value } => put(&mut self.caches, name, value, (Sealed::bytes, CACHES)),
             Change::Goodbye { node, incarnation } => self.goodbye(node, incarnation),
         };
         match done {
@@ -419,13 +419,13 @@ fn put<V: Clone + PartialEq>(
     map: &mut BTreeMap<String, V>,
     name: String,
     value: Option<V>,
-    bytes: impl Fn(&V) -> usize,
+    (bytes, bounds): (impl Fn(&V) -> usize, Bounds),
 ) -> Result<u32, Refusal> {
     let Some(value) = value else { return Ok(u32::from(map.remove(&name).is_some())) };
-    if name.len() > NAME_BYTES_MAX || bytes(&value) > VALUE_BYTES_MAX {
+    if name.len() > bounds.name_bytes_max || bytes(&value) > bounds.value_bytes_max {
         return Err(Refusal::TooLong);
     }
-    if map.len() >= ENTRIES_MAX && !map.contains_key(&name) {
+    if map.len() >= bounds.entries_max && !map.contains_key(&name) {
         return Err(Refusal::TooMany);
     }
     Ok(u32::from(map.insert(name, value.clone()) != Some(value)))
@@ -450,14 +450,18 @@ mod shared {
 /// Members of a cluster.
 pub const MEMBERS_MAX: usize = 256;
 
-/// Settings, and external caches.
-const ENTRIES_MAX: usize = 1_024;
+/// How many entries a map may have, and how large ones. Part of what nodes agree on: all have to count alike.
+#[derive(Clone, Copy)]
+struct Bounds {
+    entries_max: usize,
+    name_bytes_max: usize,
+    value_bytes_max: usize,
+}
 
-/// Bytes of the name of a setting or of an external cache.
-const NAME_BYTES_MAX: usize = 256;
+const SETTINGS: Bounds = Bounds { entries_max: 1_024, name_bytes_max: 256, value_bytes_max: 16 * 1024 };
 
-/// Bytes of the value of one.
-const VALUE_BYTES_MAX: usize = 16 * 1024;
+/// A name has 256 characters; connection string and description have 2,300, encrypted and in hexadecimal digits.
+const CACHES: Bounds = Bounds { entries_max: 100, name_bytes_max: 1_024, value_bytes_max: 32 * 1024 };
 
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ use super::context::SessionCx;
 use super::error::{CommandError, shown};
 use super::number::parse_integer;
 use super::ports::ClientInfo;
+use super::session::User;
 use super::spec::Outcome;
 
 pub(super) fn info(cx: &mut SessionCx<'_>, args: Args<'_>, out: &mut Out<'_>) -> Outcome {
@@ -72,12 +73,13 @@ struct Filter<'a> {
     kind: Option<Kind>,
     address: Option<&'a [u8]>,
     local_address: Option<&'a [u8]>,
+    user: Option<User>,
     skip_me: bool,
 }
 
 impl Default for Filter<'_> {
     fn default() -> Self {
-        Self { id: None, kind: None, address: None, local_address: None, skip_me: true }
+        Self { id: None, kind: None, address: None, local_address: None, user: None, skip_me: true }
     }
 }
 
@@ -97,7 +99,7 @@ impl<'a> Filter<'a> {
             } else if args.option("LADDR") {
                 filter.local_address = Some(args.bytes()?);
             } else if args.option("USER") {
-                check_user(args.bytes()?)?;
+                filter.user = Some(user(args.bytes()?)?);
             } else if args.option("SKIPME") {
                 filter.skip_me = args.option("YES");
                 if !filter.skip_me && !args.option("NO") {
@@ -114,6 +116,7 @@ impl<'a> Filter<'a> {
         self.id.is_none_or(|id| id == client.id)
             && self.kind.is_none_or(|kind| kind == Kind::Normal)
             && self.address.is_none_or(|address| address == client.address.as_bytes())
+            && self.user.is_none_or(|user| user == client.user)
             && self.local_address.is_none_or(|address| address == client.local_address.as_bytes())
     }
 }
@@ -145,13 +148,9 @@ fn client_id(word: &[u8]) -> Result<u64, CommandError> {
         .ok_or(CommandError::Plain("client-id should be greater than 0"))
 }
 
-/// There is one user, whom every connection belongs to.
-fn check_user(name: &[u8]) -> Result<(), CommandError> {
-    if name == USER.as_bytes() {
-        Ok(())
-    } else {
-        Err(CommandError::Told(format!("No such user '{}'", shown(name))))
-    }
+fn user(name: &[u8]) -> Result<User, CommandError> {
+    let found = User::ALL.into_iter().find(|user| user.name().as_bytes() == name);
+    found.ok_or_else(|| CommandError::Told(format!("No such user '{}'", shown(name))))
 }
 
 /// All connections, this one as it is now.
@@ -195,13 +194,12 @@ fn write_line(client: &ClientInfo, text: &mut String) {
         "id={id} addr={address} laddr={local_address} fd=-1 name={name} age={age_seconds} idle={idle_seconds} \
          flags={flags} db={database} sub=0 psub=0 ssub=0 multi={queued} watch={watched} qbuf={input_bytes} \
          qbuf-free=0 argv-mem=0 multi-mem={queued_bytes} rbs=0 rbp=0 obl={output_bytes} oll=0 omem=0 \
-         tot-mem={total_bytes} events=r cmd={last_command} user={USER} redir=-1 resp={protocol} \
-         lib-name={library_name} lib-ver={library_version}"
+         tot-mem={total_bytes} events=r cmd={last_command} user={} redir=-1 resp={protocol} \
+         lib-name={library_name} lib-ver={library_version}",
+        client.user.name()
     );
     text.push('\n');
 }
-
-const USER: &str = "default";
 
 #[cfg(test)]
 mod tests {

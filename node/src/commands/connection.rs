@@ -7,7 +7,7 @@ use super::cluster::Endpoint;
 use super::context::SessionCx;
 use super::error::{CommandError, shown};
 use super::number::parse_integer;
-use super::session::Replies;
+use super::session::{Replies, User};
 use super::spec::{Arity, Flags, Group, Keys, Outcome, Run, Spec, check};
 use super::transactions::end_transaction;
 use super::version::REDIS_VERSION;
@@ -99,7 +99,7 @@ const _: () = check(ROWS);
 const OPEN: Flags = Flags::FAST.and(Flags::NO_AUTH).and(Flags::NO_SCRIPT);
 
 /// Whose password AUTH takes when it names nobody.
-const DEFAULT_USER: &[u8] = b"default";
+const DEFAULT_USER: &[u8] = User::Default.name().as_bytes();
 
 /// Bytes that a connection's name, or its library's, takes at most.
 const NAME_BYTES_MAX: usize = 4_096;
@@ -160,7 +160,7 @@ fn hello(cx: &mut SessionCx<'_>, mut args: Args<'_>, out: &mut Out<'_>) -> Outco
 fn auth(cx: &mut SessionCx<'_>, mut args: Args<'_>, out: &mut Out<'_>) -> Outcome {
     let first = args.bytes()?;
     match args.optional() {
-        None if cx.node.login(DEFAULT_USER, first).is_none() => {
+        None if !cx.node.asks_for_login() => {
             return Err(CommandError::NoPasswordConfigured);
         }
         None => log_in(cx, DEFAULT_USER, first)?,
@@ -196,11 +196,12 @@ fn quit(cx: &mut SessionCx<'_>, _: Args<'_>, out: &mut Out<'_>) -> Outcome {
 
 fn reset(cx: &mut SessionCx<'_>, _: Args<'_>, out: &mut Out<'_>) -> Outcome {
     end_transaction(cx);
-    let open = cx.node.login(DEFAULT_USER, b"").is_none();
+    let open = !cx.node.asks_for_login();
     let session = &mut *cx.session;
     session.version = Version::Resp2;
     session.database = Database::default();
     session.authenticated = open;
+    session.user = User::Default;
     session.name.clear();
     session.replies = Replies::On;
     session.no_touch = false;
@@ -244,11 +245,7 @@ impl<'a> Greeting<'a> {
 
 /// Logs in, or leaves the connection as it was.
 fn log_in(cx: &mut SessionCx<'_>, user: &[u8], password: &[u8]) -> Result<(), CommandError> {
-    // Without a configured password there is the one user, and any password is right.
-    let right = cx.node.login(user, password).unwrap_or(user == DEFAULT_USER);
-    if !right {
-        return Err(CommandError::WrongPass);
-    }
+    cx.session.user = cx.node.login(user, password).ok_or(CommandError::WrongPass)?;
     cx.session.authenticated = true;
     Ok(())
 }

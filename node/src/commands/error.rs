@@ -144,6 +144,8 @@ pub enum CommandError {
         /// Why, and what to do instead.
         reason: &'static str,
     },
+    /// The user may not do this: why, and what to do. Nothing was changed.
+    NoPermission(&'static str),
     /// A limit of this node is reached.
     Limit {
         /// What is limited, and which setting does it.
@@ -170,6 +172,7 @@ impl CommandError {
             Self::ClusterDown(_) => ErrorCode::ClusterDown,
             Self::ExecAborted => ErrorCode::ExecAbort,
             Self::TryAgain => ErrorCode::TryAgain,
+            Self::NoPermission(_) => ErrorCode::NoPerm,
             _ => ErrorCode::Err,
         }
     }
@@ -254,7 +257,7 @@ impl CommandError {
                  not carried out again; look at the keys, and ask for less at once"
             }
             Self::ExecAborted => "Transaction discarded because of previous errors.",
-            Self::Plain(sentence) | Self::ClusterDown(sentence) => sentence,
+            Self::Plain(sentence) | Self::ClusterDown(sentence) | Self::NoPermission(sentence) => sentence,
             _ => "",
         }
     }

@@ -12,6 +12,7 @@ pub mod spec;
 pub mod table;
 pub mod version;
 
+mod caches;
 mod client;
 mod client_list;
 mod config;
@@ -28,6 +29,7 @@ mod keys;
 mod latency;
 mod lcs;
 mod lifetimes;
+mod limit;
 mod list_edits;
 mod list_moves;
 mod list_search;
@@ -66,6 +68,7 @@ pub fn table() -> table::Commands {
     table::Commands::new(&[
         connection::ROWS,
         client::ROWS,
+        caches::ROWS,
         introspect::ROWS,
         server::ROWS,
         config::ROWS,
@@ -77,6 +80,7 @@ pub fn table() -> table::Commands {
         strings::ROWS,
         set::ROWS,
         lcs::ROWS,
+        limit::ROWS,
         keys::ROWS,
         expiry::ROWS,
         scan::ROWS,

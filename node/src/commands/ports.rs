@@ -1,6 +1,8 @@
 //! What commands need of the node beyond the store, as traits: the server implements them, `app` joins the two. Commands
 //! know neither sockets nor threads.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use larder_proto::effect::EffectSink;
 use larder_proto::slot::Partition;
@@ -9,8 +11,9 @@ use larder_proto::topology::Epoch;
 use smallvec::SmallVec;
 
 use super::cluster::{ClusterView, Endpoint, LinkInfo};
-use super::session::Session;
+use super::session::{Session, User};
 use super::table::{CommandId, Commands};
+use crate::external::{Table, UseFrom};
 use crate::store::Access;
 
 /// The node as its commands see it.
@@ -23,8 +26,12 @@ pub trait Node {
     fn settings(&self) -> &dyn Settings;
     /// What was counted and timed.
     fn statistics(&self) -> &dyn Statistics;
-    /// Whether user and password are right; `None` if the node asks for none.
-    fn login(&self, user: &[u8], password: &[u8]) -> Option<bool>;
+    /// Whether clients have to log in.
+    fn asks_for_login(&self) -> bool;
+    /// Whose name and password these are; without a configured password any is that of the default user.
+    fn login(&self, user: &[u8], password: &[u8]) -> Option<User>;
+    /// The external caches of gateways.
+    fn caches(&self) -> &dyn Caches;
     /// Writes the sections of INFO with these names in lower case; all that are shown by default if there are none. The
     /// endpoint decides whether the node looks like one of a cluster.
     fn info(&self, sections: &[String], endpoint: Endpoint) -> String;
@@ -73,6 +80,8 @@ pub struct ClientInfo {
     pub library_name: String,
     /// Given by CLIENT SETINFO.
     pub library_version: String,
+    /// Who has logged in.
+    pub user: User,
 }
 
 /// Which commands CLIENT PAUSE holds back.
@@ -96,6 +105,16 @@ pub trait Clients {
     fn pause(&self, until: Millis, what: Paused);
     /// Ends the pause.
     fn unpause(&self);
+}
+
+/// The external caches of gateways.
+pub trait Caches {
+    /// Whether everybody may learn how they are reached, secrets included. Otherwise only gateways may.
+    fn are_open(&self) -> bool;
+    /// All of them, as this node knows them now; none before it does.
+    fn table(&self) -> Option<Arc<Table>>;
+    /// A gateway of this region asked.
+    fn saw_gateway(&self, region: &UseFrom, now: Millis);
 }
 
 /// The settings.

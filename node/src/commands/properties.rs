@@ -62,6 +62,7 @@ pub(super) fn other_line() -> impl Strategy<Value = String> {
         (key(), value()).prop_map(|(key, value)| format!("getset {key} {value}")),
         (key(), key(), value()).prop_map(|(one, other, v)| format!("mset {one} {v} {other} {v}")),
         (key(), key(), value()).prop_map(|(one, other, v)| format!("msetnx {one} {v} {other} {v}")),
+        (key(), 0..4_u8).prop_map(|(key, cost)| format!("larder.limit {key} 5 1000 {cost}")),
         key().prop_map(|key| format!("incrbyfloat {key} 0.5")),
         key().prop_map(|key| format!("hincrbyfloat {key} f 0.5")),
         (key(), value()).prop_map(|(key, value)| format!("hsetnx {key} f {value}")),

@@ -22,6 +22,8 @@ pub struct Session {
     pub database: Database,
     /// Whether the client may run commands that need a login.
     pub authenticated: bool,
+    /// Who has logged in; the default user, if nobody has to.
+    pub user: User,
     /// The name given by CLIENT SETNAME; empty for none.
     pub name: String,
     /// The client library's name, given by CLIENT SETINFO.
@@ -42,6 +44,30 @@ pub struct Session {
     pub closing: bool,
     /// When the connection was accepted.
     pub connected_at: Millis,
+}
+
+/// Who a client is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum User {
+    /// Any client.
+    #[default]
+    Default,
+    /// A gateway, which may also learn how external caches are reached.
+    Gateway,
+}
+
+impl User {
+    /// All there are.
+    pub const ALL: [Self; 2] = [Self::Default, Self::Gateway];
+
+    /// The name that AUTH takes.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Gateway => "gateway",
+        }
+    }
 }
 
 /// Which replies a connection gets (CLIENT REPLY).
@@ -145,6 +171,7 @@ impl Session {
             version: Version::Resp2,
             database: Database::default(),
             authenticated,
+            user: User::Default,
             name: String::new(),
             library_name: String::new(),
             library_version: String::new(),

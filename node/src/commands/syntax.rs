@@ -108,9 +108,11 @@ impl Kind {
 
 /// Names of values that are integers.
 const INTEGERS: &[&str] = &[
+    "calls",
+    "client-id",
+    "cost",
     "count",
     "cursor",
-    "client-id",
     "db",
     "decrement",
     "destination-db",
@@ -126,6 +128,7 @@ const INTEGERS: &[&str] = &[
     "numfields",
     "numkeys",
     "offset",
+    "period-ms",
     "protover",
     "rank",
     "seconds",

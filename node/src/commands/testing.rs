@@ -1,6 +1,7 @@
 //! Commands tested in command words, without a socket: `bench.run("set k v")` gives the reply as readable text.
 
 use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 
 use fastrand::Rng;
 use larder_proto::effect::{Effect, EffectSink, Stamp, encode};
@@ -11,10 +12,13 @@ use larder_proto::time::Millis;
 use super::cluster::{ClusterView, Endpoint, LinkInfo};
 use super::context::ValueLimits;
 use super::perform::{Ending, Performer, Request};
-use super::ports::{Alone, ClientInfo, Clients, Histogram, Node, Paused, Settings, SlowEntry, Statistics};
-use super::session::{QueuedCommand, Session};
+use super::ports::{
+    Alone, Caches, ClientInfo, Clients, Histogram, Node, Paused, Settings, SlowEntry, Statistics,
+};
+use super::session::{QueuedCommand, Session, User};
 use super::spec::Flags;
 use super::table::{CommandId, Commands};
+use crate::external::{Table, UseFrom};
 use crate::store::{
     Access, ApplyError, CollectionLimits, Eviction, HashLimits, ListLimits, Lookups, SetLimits,
     SortedSetLimits, Store, StoreSettings,
@@ -219,6 +223,10 @@ impl Bench {
 pub(super) struct TestNode {
     commands: Commands,
     password: Option<&'static [u8]>,
+    pub(super) gateway_password: Option<&'static [u8]>,
+    pub(super) caches: RefCell<Option<Table>>,
+    /// Regions of gateways, in the order in which they asked.
+    pub(super) seen: RefCell<Vec<String>>,
     pub(super) paused: Cell<Option<(Millis, Paused)>>,
     pub(super) others: RefCell<Vec<u64>>,
     pub(super) slow: RefCell<Vec<SlowEntry>>,
@@ -233,6 +241,9 @@ impl Default for TestNode {
         Self {
             commands: super::table(),
             password: None,
+            gateway_password: None,
+            caches: RefCell::default(),
+            seen: RefCell::default(),
             paused: Cell::new(None),
             others: RefCell::new(vec![2, 3]),
             slow: RefCell::default(),
@@ -261,8 +272,20 @@ impl Node for TestNode {
         self
     }
 
-    fn login(&self, user: &[u8], password: &[u8]) -> Option<bool> {
-        self.password.map(|right| user == b"default" && password == right)
+    fn asks_for_login(&self) -> bool {
+        self.password.is_some()
+    }
+
+    fn login(&self, user: &[u8], password: &[u8]) -> Option<User> {
+        match user {
+            b"default" => self.password.is_none_or(|right| right == password).then_some(User::Default),
+            b"gateway" => (self.gateway_password == Some(password)).then_some(User::Gateway),
+            _ => None,
+        }
+    }
+
+    fn caches(&self) -> &dyn Caches {
+        self
     }
 
     fn info(&self, sections: &[String], _endpoint: Endpoint) -> String {
@@ -307,6 +330,7 @@ impl Clients for TestNode {
             protocol: 2 + u8::from(session.version == Version::Resp3),
             library_name: session.library_name.clone(),
             library_version: session.library_version.clone(),
+            user: session.user,
             ..ClientInfo::default()
         }
     }
@@ -324,6 +348,20 @@ impl Clients for TestNode {
 
     fn unpause(&self) {
         self.paused.set(None);
+    }
+}
+
+impl Caches for TestNode {
+    fn are_open(&self) -> bool {
+        self.gateway_password.is_none()
+    }
+
+    fn table(&self) -> Option<Arc<Table>> {
+        self.caches.borrow().clone().map(Arc::new)
+    }
+
+    fn saw_gateway(&self, region: &UseFrom, _now: Millis) {
+        self.seen.borrow_mut().push(region.as_str().to_owned());
     }
 }
 

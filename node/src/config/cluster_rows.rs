@@ -184,7 +184,7 @@ pub(super) fn check_secret(text: &str) -> Result<(), String> {
     Err(format!("a secret has {SECRET_BYTES_MIN} to {SECRET_BYTES_MAX} bytes, this one has {}", text.len()))
 }
 
-fn put_path(field: &mut std::path::PathBuf, text: &str) -> Result<(), String> {
+pub(super) fn put_path(field: &mut std::path::PathBuf, text: &str) -> Result<(), String> {
     if text.contains('\0') {
         return Err("a path has no zero bytes".to_owned());
     }

@@ -71,21 +71,20 @@ impl Config {
 
     /// Takes the secret from its file, if one is named.
     pub(super) fn read_cluster_secret(&mut self) -> Result<(), String> {
-        let path = &self.cluster_secret_file;
-        if path.as_os_str().is_empty() {
-            return Ok(());
+        let read = secret_of_file("cluster-secret", &self.cluster_secret, &self.cluster_secret_file)?;
+        let Some(secret) = read else { return Ok(()) };
+        let path = self.cluster_secret_file.display();
+        check_secret(&secret).map_err(|error| format!("cluster-secret-file {path}: {error}"))?;
+        self.cluster_secret = secret;
+        Ok(())
+    }
+
+    /// Takes the gateways' password from its file, if one is named.
+    pub(super) fn read_gateway_password(&mut self) -> Result<(), String> {
+        let path = &self.gateway_password_file;
+        if let Some(password) = secret_of_file("gateway-password", &self.gateway_password, path)? {
+            self.gateway_password = password;
         }
-        if !self.cluster_secret.is_empty() {
-            return Err("cluster-secret and cluster-secret-file are both set: set one".to_owned());
-        }
-        let told = |why: &dyn fmt::Display| format!("cluster-secret-file {}: {why}", path.display());
-        let text = std::fs::read_to_string(path).map_err(|error| told(&error))?;
-        let secret = text.trim_end_matches(['\r', '\n']);
-        if secret.is_empty() {
-            return Err(told(&"the file is empty"));
-        }
-        check_secret(secret).map_err(|error| told(&error))?;
-        self.cluster_secret = secret.to_owned();
         Ok(())
     }
 
@@ -115,6 +114,24 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// What a file holds that takes the place of a secret setting; none if no file is named. A line end at its end is no part of
+/// it.
+fn secret_of_file(name: &str, set: &str, path: &Path) -> Result<Option<String>, String> {
+    if path.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    if !set.is_empty() {
+        return Err(format!("{name} and {name}-file are both set: set one"));
+    }
+    let told = |why: &dyn fmt::Display| format!("{name}-file {}: {why}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| told(&error))?;
+    let secret = text.trim_end_matches(['\r', '\n']);
+    if secret.is_empty() {
+        return Err(told(&"the file is empty"));
+    }
+    Ok(Some(secret.to_owned()))
 }
 
 /// `STATE_DIRECTORY` is what systemd gives a unit, the others are those of the XDG base directories.

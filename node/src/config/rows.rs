@@ -147,6 +147,35 @@ pub const ROWS: &[Row] = &[
         show: |config, _| config.password.clone(),
     },
     Row {
+        name: "gateway-password",
+        redis: None,
+        value: "PASSWORD",
+        default: "",
+        help: "Password of the user gateway, who may learn external caches (LARDER.CACHES); the same on all nodes, better set by \
+               LARDER_GATEWAY_PASSWORD or a file than as a flag",
+        live: false,
+        secret: true,
+        parse: |config, text| {
+            text.clone_into(&mut config.gateway_password);
+            Ok(())
+        },
+        // No client is told, not even one that may read the settings.
+        show: |config, _| {
+            if config.gateway_password.is_empty() { String::new() } else { "********".to_owned() }
+        },
+    },
+    Row {
+        name: "gateway-password-file",
+        redis: None,
+        value: "FILE",
+        default: "",
+        help: "A file that holds the password of the user gateway; a line end at its end is no part of it",
+        live: false,
+        secret: false,
+        parse: |config, text| cluster_rows::put_path(&mut config.gateway_password_file, text),
+        show: |config, _| config.gateway_password_file.display().to_string(),
+    },
+    Row {
         name: "max-clients",
         redis: Some("maxclients"),
         value: "N",

@@ -8,7 +8,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::rows::{Names, ROWS};
-use super::{Ack, Config, file};
+use super::{Ack, CacheOrder, Config, cache_line, file};
 use crate::store::Eviction;
 
 /// What the command line asks for.
@@ -23,7 +23,7 @@ pub struct Invocation {
 }
 
 /// What to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verb {
     /// Run a node.
     Node,
@@ -45,11 +45,13 @@ pub enum Verb {
     },
     /// Make a new cluster of what a state directory holds.
     Recover,
+    /// Show or change the external caches of a running node's cluster.
+    Cache(CacheOrder),
 }
 
 /// Settings that a node cannot run with.
 #[derive(Debug)]
-pub struct ConfigError(String);
+pub struct ConfigError(pub(super) String);
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -77,6 +79,7 @@ pub fn command_line() -> Command {
         .subcommand(status_line())
         .subcommand(drain_line())
         .subcommand(recover_line())
+        .subcommand(cache_line::cache_line())
         .arg(file.help("TOML file with any of these settings"));
     ROWS.iter().fold(command, |command, row| command.arg(argument(row)))
 }
@@ -96,6 +99,7 @@ pub fn load(matches: &ArgMatches) -> Result<Invocation, ConfigError> {
             (Verb::Drain { restart: matches.get_flag(RESTART), force: matches.get_flag(FORCE) }, matches)
         }
         Some(("recover", matches)) => (Verb::Recover, matches),
+        Some(("cache", matches)) => (Verb::Cache(cache_line::read(matches)?), matches),
         Some((_, matches)) => (Verb::Node, matches),
         None => (Verb::Node, matches),
     };
@@ -136,6 +140,8 @@ impl Config {
             region: String::new(),
             service: String::new(),
             password: String::new(),
+            gateway_password: String::new(),
+            gateway_password_file: PathBuf::new(),
             clients_max: 0,
             idle_seconds_max: 0,
             frame_seconds_max: 0,
@@ -171,6 +177,7 @@ impl Config {
     /// What no setting can say alone.
     fn agree(&mut self) -> Result<(), ConfigError> {
         self.read_cluster_secret().map_err(ConfigError)?;
+        self.read_gateway_password().map_err(ConfigError)?;
         self.agree_on_cluster().map_err(ConfigError)?;
         if !self.bind.is_loopback() && self.password.is_empty() {
             return Err(ConfigError(format!(
@@ -246,7 +253,10 @@ fn variable(name: &str) -> String {
 
 /// A sentence for each variable that looks like a setting and is none.
 fn unknown_variables(variables: impl Iterator<Item = String>) -> Vec<String> {
-    let known = |name: &str| name == "LARDER_CONFIG" || ROWS.iter().any(|row| variable(row.name) == name);
+    let known = |name: &str| {
+        ["LARDER_CONFIG", cache_line::CONNECTION_VARIABLE].contains(&name)
+            || ROWS.iter().any(|row| variable(row.name) == name)
+    };
     let unknown = variables.filter(|name| name.starts_with("LARDER_") && !known(name));
     unknown.map(|name| format!("the variable {name} is no setting; see larder --help")).collect()
 }

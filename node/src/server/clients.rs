@@ -12,7 +12,7 @@ use larder_proto::time::Millis;
 use parking_lot::Mutex;
 
 use crate::commands::ports::ClientInfo;
-use crate::commands::session::Session;
+use crate::commands::session::{Session, User};
 use crate::commands::table::{CommandId, Commands};
 
 /// All connections.
@@ -55,6 +55,7 @@ struct Told {
     queued: i64,
     queued_bytes: usize,
     watched: usize,
+    user: User,
     flags: String,
 }
 
@@ -151,6 +152,7 @@ impl Card {
         session.name.clone_into(&mut told.name);
         session.library_name.clone_into(&mut told.library_name);
         session.library_version.clone_into(&mut told.library_version);
+        told.user = session.user;
         told.database = session.database.number();
         told.protocol = match session.version {
             Version::Resp2 => 2,
@@ -210,6 +212,7 @@ impl Card {
             protocol: told.protocol,
             library_name: told.library_name.clone(),
             library_version: told.library_version.clone(),
+            user: told.user,
         }
     }
 }
@@ -225,6 +228,7 @@ impl Default for Told {
             queued: -1,
             queued_bytes: 0,
             watched: 0,
+            user: User::Default,
             flags: "N".into(),
         }
     }

@@ -85,7 +85,7 @@ impl Connection {
         worker: Rc<WorkerState>,
     ) -> Self {
         let now = worker.shared.clock.now();
-        let mut session = Session::new(card.id, !worker.shared.password.is_required(), now);
+        let mut session = Session::new(card.id, !worker.shared.logins.are_required(), now);
         session.endpoint = endpoint;
         session.hasty = worker.shared.tunables.hasty.load(Ordering::Relaxed);
         Self {

@@ -2,6 +2,7 @@
 
 mod admission;
 mod batch;
+mod caches;
 mod calls;
 mod clients;
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod hands;
 mod host;
 mod info;
 mod listener;
+mod logins;
 mod membership;
 mod merge;
 mod messages;
@@ -40,8 +42,10 @@ mod transactions;
 mod tunables;
 mod worker;
 
+pub use caches::{BookError, CacheBook, Change, ExternalCaches, Keeping, LoneBook};
 pub use clients::Registry;
 pub use listener::{Listener, bind};
+pub use logins::Logins;
 pub use membership::{Fill, Leave, Leaving, Live, Membership, OneNode};
 pub use node::{Facts, Shared, SharedParts};
 pub use password::Password;

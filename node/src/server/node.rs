@@ -6,10 +6,11 @@ use std::sync::Arc;
 use larder_proto::time::Millis;
 use tokio_util::sync::CancellationToken;
 
+use super::caches::ExternalCaches;
 use super::clients::Registry;
 use super::info;
+use super::logins::Logins;
 use super::membership::Membership;
-use super::password::Password;
 use super::pause::Pause;
 use super::region::Region;
 use super::stalls::Turns;
@@ -17,9 +18,12 @@ use super::statistics::NodeStatistics;
 use super::tunables::Tunables;
 use crate::clock::Clock;
 use crate::commands::cluster::{ClusterView, Endpoint, LinkInfo};
-use crate::commands::ports::{ClientInfo, Clients, Histogram, Node, Paused, Settings, SlowEntry, Statistics};
-use crate::commands::session::Session;
+use crate::commands::ports::{
+    Caches, ClientInfo, Clients, Histogram, Node, Paused, Settings, SlowEntry, Statistics,
+};
+use crate::commands::session::{Session, User};
 use crate::commands::table::{CommandId, Commands};
+use crate::external::{Table, UseFrom};
 use crate::store::Store;
 
 /// What the node is, for INFO and the metrics. Set once at the start.
@@ -51,8 +55,10 @@ pub struct SharedParts {
     pub tunables: Arc<Tunables>,
     /// CONFIG GET and SET.
     pub settings: Box<dyn Settings + Send + Sync>,
-    /// The password of the default user.
-    pub password: Password,
+    /// Who may log in.
+    pub logins: Logins,
+    /// The external caches.
+    pub caches: ExternalCaches,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// The cluster that it belongs to.
@@ -73,7 +79,8 @@ pub struct Shared {
     pub(super) statistics: NodeStatistics,
     pub(super) tunables: Arc<Tunables>,
     pub(super) pause: Pause,
-    pub(super) password: Password,
+    pub(super) logins: Logins,
+    pub(super) caches: ExternalCaches,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) facts: Facts,
     pub(super) membership: Arc<dyn Membership>,
@@ -93,7 +100,8 @@ impl Shared {
             statistics: parts.statistics,
             tunables: parts.tunables,
             pause: Pause::default(),
-            password: parts.password,
+            logins: parts.logins,
+            caches: parts.caches,
             clock: parts.clock,
             facts: parts.facts,
             membership: parts.membership,
@@ -113,6 +121,18 @@ impl Shared {
     #[must_use]
     pub fn membership(&self) -> &dyn Membership {
         &*self.membership
+    }
+
+    /// The external caches.
+    #[must_use]
+    pub const fn external_caches(&self) -> &ExternalCaches {
+        &self.caches
+    }
+
+    /// The moment, for what is told to operators.
+    #[must_use]
+    pub fn now(&self) -> Millis {
+        self.clock.now()
     }
 
     /// The counters.
@@ -177,8 +197,16 @@ impl Node for Shared {
         self
     }
 
-    fn login(&self, user: &[u8], password: &[u8]) -> Option<bool> {
-        self.password.allows(user, password)
+    fn asks_for_login(&self) -> bool {
+        self.logins.are_required()
+    }
+
+    fn login(&self, user: &[u8], password: &[u8]) -> Option<User> {
+        self.logins.user(user, password)
+    }
+
+    fn caches(&self) -> &dyn Caches {
+        self
     }
 
     fn info(&self, sections: &[String], endpoint: Endpoint) -> String {
@@ -195,6 +223,20 @@ impl Node for Shared {
 
     fn memory_facts(&self) -> Vec<(&'static str, u64)> {
         info::memory_facts(self)
+    }
+}
+
+impl Caches for Shared {
+    fn are_open(&self) -> bool {
+        self.logins.are_open()
+    }
+
+    fn table(&self) -> Option<Arc<Table>> {
+        self.caches.table()
+    }
+
+    fn saw_gateway(&self, region: &UseFrom, now: Millis) {
+        self.caches.saw_gateway(region, now);
     }
 }
 

@@ -1,4 +1,4 @@
-//! The password of the default user. Kept out of logs, errors and `Debug`.
+//! The password of a user. Kept out of logs, errors and `Debug`.
 
 use std::fmt;
 
@@ -13,17 +13,16 @@ impl Password {
         Self((!password.is_empty()).then(|| password.as_bytes().into()))
     }
 
-    /// Whether a client has to log in.
+    /// Whether there is one.
     #[must_use]
-    pub const fn is_required(&self) -> bool {
+    pub const fn is_set(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Whether user and password are right; `None` if there is no password.
+    /// Whether it is this one; never if there is none.
     #[must_use]
-    pub fn allows(&self, user: &[u8], password: &[u8]) -> Option<bool> {
-        let right = self.0.as_deref()?;
-        Some(same_in_constant_time(right, password) & (user == b"default"))
+    pub fn is(&self, offered: &[u8]) -> bool {
+        self.0.as_deref().is_some_and(|right| same_in_constant_time(right, offered))
     }
 }
 
@@ -49,12 +48,11 @@ mod tests {
     #[test]
     fn only_the_right_words_open() {
         let password = Password::new("secret");
-        assert_eq!(password.allows(b"default", b"secret"), Some(true));
+        assert!(password.is_set() && password.is(b"secret"));
         for wrong in [&b""[..], b"secre", b"secrets", b"Secret", b"secretsecret"] {
-            assert_eq!(password.allows(b"default", wrong), Some(false));
+            assert!(!password.is(wrong));
         }
-        assert_eq!(password.allows(b"other", b"secret"), Some(false));
-        assert_eq!(Password::new("").allows(b"default", b""), None);
+        assert!(!Password::new("").is_set() && !Password::new("").is(b""));
         assert_eq!(format!("{password:?}"), "Password(set)");
     }
 }

@@ -17,7 +17,9 @@ use larder_node::commands::session::{QueuedCommand, Replies, Session};
 use larder_node::commands::spec::{Flags, Run};
 use larder_node::config::{self, Config};
 use larder_node::limits::ITEM_OVERHEAD_BYTES;
-use larder_node::server::{Facts, NodeStatistics, OneNode, Password, Shared, SharedParts, Tunables};
+use larder_node::server::{
+    ExternalCaches, Facts, Logins, LoneBook, NodeStatistics, OneNode, Shared, SharedParts, Tunables,
+};
 use larder_node::store::{
     CollectionLimits, HashLimits, ListLimits, Lookups, SetLimits, SortedSetLimits, Store, StoreSettings,
 };
@@ -238,7 +240,8 @@ fn join(config: Config, store: &Arc<Store>, clock: &Arc<HandClock>) -> Shared {
     let commands = commands::table();
     Shared::new(SharedParts {
         statistics: NodeStatistics::new(1, commands.rows().len()),
-        password: Password::default(),
+        logins: Logins::default(),
+        caches: ExternalCaches::new(Arc::new(LoneBook::new(1))),
         settings: Box::new(LiveSettings::new(config, Arc::clone(store), Arc::clone(&tunables))),
         store: Arc::clone(store),
         commands,

@@ -20,8 +20,8 @@ use larder_node::config::{self, Config};
 use larder_node::link::Secret;
 use larder_node::net::{Accept, Network};
 use larder_node::server::{
-    Facts, LocalWorker, Membership, NodeStatistics, Password, Place as At, Shared, SharedParts, Tunables,
-    Worker,
+    ExternalCaches, Facts, LocalWorker, Logins, Membership, NodeStatistics, Place as At, Shared, SharedParts,
+    Tunables, Worker,
 };
 use larder_node::store::{Access, Store, StoreSettings};
 use larder_proto::effect::{Effect, decode_all};
@@ -288,7 +288,8 @@ fn shared(store: Arc<Store>, clock: Arc<dyn Clock>, regional: &Arc<Regional>, ad
     };
     Shared::new(SharedParts {
         statistics: NodeStatistics::new(1, commands.rows().len()),
-        password: Password::new(""),
+        logins: Logins::default(),
+        caches: ExternalCaches::new(regional.cache_book()),
         settings: Box::new(LiveSettings::new(config().clone(), Arc::clone(&store), Arc::clone(&tunables))),
         store,
         commands,

@@ -49,7 +49,7 @@ enum Mark {
 }
 
 /// The custom format that a standard one stands for.
-fn pattern(format: &str, offset: bool) -> Result<&str, Exception> {
+pub(super) fn pattern(format: &str, offset: bool) -> Result<&str, Exception> {
     Ok(match format {
         "" if offset => "MM/dd/yyyy HH:mm:ss zzz",
         "" | "G" => "MM/dd/yyyy HH:mm:ss",

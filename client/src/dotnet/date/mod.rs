@@ -2,6 +2,7 @@
 //! in by the caller; the local time zone is UTC, as in a gateway, so local and universal clocks agree.
 
 mod calendar;
+mod exact;
 mod format;
 mod moment;
 mod offset;
@@ -12,6 +13,7 @@ mod span_text;
 mod tests;
 
 pub use calendar::{Parts, Weekday, days_in_month, is_leap_year};
+pub use exact::{Exact, parse_exact, parse_exact_offset};
 pub use format::{format, format_offset};
 pub use moment::{
     Unit, add, add_months, add_units, add_years, date_of, from_parts, parts, subtract, to_local, to_universal,

@@ -36,7 +36,20 @@ pub struct Styles {
 ///
 /// `FormatException`, also for a time out of range.
 pub fn parse(text: &str, styles: Styles) -> Result<Date, Exception> {
-    let read = Reader::read(text)?;
+    settle(&Reader::read(text)?, styles)
+}
+
+/// `DateTimeOffset.Parse(text)`; a text without a zone is local time.
+///
+/// # Errors
+///
+/// As [`parse`].
+pub fn parse_offset(text: &str) -> Result<DateOffset, Exception> {
+    settle_offset(&Reader::read(text)?)
+}
+
+/// The date that was read, in the kind that the styles ask for.
+pub(super) fn settle(read: &Read, styles: Styles) -> Result<Date, Exception> {
     let assumed = match read.zone {
         None if styles.assume_universal => Some(Zone::Universal),
         None if styles.assume_local => Some(Zone::Offset(0)),
@@ -52,19 +65,17 @@ pub fn parse(text: &str, styles: Styles) -> Result<Date, Exception> {
     at(read.clock.ticks() - i64::from(minutes) * TICKS_PER_MINUTE, kind).map_err(|_| wrong())
 }
 
-/// `DateTimeOffset.Parse(text)`; a text without a zone is local time.
-///
-/// # Errors
-///
-/// As [`parse`].
-pub fn parse_offset(text: &str) -> Result<DateOffset, Exception> {
-    let read = Reader::read(text)?;
+/// The date that was read, with its zone.
+pub(super) fn settle_offset(read: &Read) -> Result<DateOffset, Exception> {
     DateOffset::new(read.clock.ticks(), read.zone.map_or(0, Zone::minutes)).map_err(|_| wrong())
 }
 
+/// The zone that a text gives.
 #[derive(Debug, Clone, Copy)]
-enum Zone {
+pub(super) enum Zone {
+    /// `Z`, `GMT`, `UTC`
     Universal,
+    /// Minutes ahead of universal time.
     Offset(i32),
 }
 
@@ -77,9 +88,10 @@ impl Zone {
     }
 }
 
-struct Read {
-    clock: Date,
-    zone: Option<Zone>,
+/// A clock reading and its zone, as a text gives them.
+pub(super) struct Read {
+    pub(super) clock: Date,
+    pub(super) zone: Option<Zone>,
 }
 
 struct Reader<'a> {
@@ -293,7 +305,8 @@ fn word(text: &str) -> (&str, &str) {
     text.split_at(text.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(text.len()))
 }
 
-fn full_year(year: i32, digits: usize) -> i32 {
+/// The year that these digits mean.
+pub(super) fn full_year(year: i32, digits: usize) -> i32 {
     match year {
         _ if digits > 2 => year,
         0..50 => 2000 + year,

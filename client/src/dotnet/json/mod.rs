@@ -16,8 +16,11 @@
 //! - Whole numbers beyond 64 bits are refused; `undefined` and constructors (`new Date(0)`) are too.
 //! - Lines end with `\n` on every system.
 //! - A lone half of a surrogate pair becomes U+FFFD.
+//! - A token does not keep the tree above it: `Parent`, `Root` and `Path` know of it as long as something
+//!   else holds it, as a variable does.
 
 mod cast;
+mod merge;
 mod parse;
 mod path;
 mod print;
@@ -26,7 +29,8 @@ mod tests;
 mod token;
 
 pub use cast::{as_bool, as_decimal, as_f64, as_i32, as_i64, as_text};
+pub use merge::merge;
 pub use parse::{parse, parse_array, parse_object};
-pub use path::select;
+pub use path::{path_of, select_all};
 pub use print::{Formatting, quoted};
 pub use token::{JToken, JTokenKind, JValue};

@@ -152,21 +152,78 @@ fn paths_lead_to_tokens() {
         ("a.nothing.c", None),
         ("x[0]", None),
     ] {
-        let shown = select(&token, path).unwrap().map(|token| token.to_text());
+        let found_all = all_of(&token, path).unwrap();
+        let shown = found_all.first().map(|token| token.to_text());
         assert_eq!(shown.as_deref(), found, "{path}");
     }
-    assert!(select(&token, "$").unwrap().unwrap().is(&token));
+    assert!(all_of(&token, "$").unwrap()[0].is(&token));
     for (path, kind) in [
-        ("a..c", ExceptionKind::NotSupported),
-        ("a.*", ExceptionKind::NotSupported),
-        ("a[*]", ExceptionKind::NotSupported),
-        ("a[?(@.b)]", ExceptionKind::NotSupported),
+        ("a[?(@.b =~ /x/)]", ExceptionKind::NotSupported),
+        ("a[(@.length)]", ExceptionKind::NotSupported),
+        ("a[?(@.b]", ExceptionKind::Argument),
+        ("a[0:1:0]", ExceptionKind::Argument),
+        ("a['b]", ExceptionKind::Argument),
         ("a[0", ExceptionKind::Argument),
         ("a.", ExceptionKind::Argument),
         ("a[]", ExceptionKind::Argument),
     ] {
-        assert_eq!(select(&token, path).unwrap_err().kind, kind, "{path}");
+        assert_eq!(all_of(&token, path).unwrap_err().kind, kind, "{path}");
     }
+}
+
+fn all_of(token: &JToken, path: &str) -> Result<Vec<JToken>, crate::dotnet::Exception> {
+    select_all(token, path, &mut |_| Ok(()))
+}
+
+#[test]
+fn paths_lead_to_several_places() {
+    let token = parsed(
+        r#"{"store":{"book":[{"t":"A","p":8.95,"c":"x"},{"t":"B","p":12},{"t":"C","p":8}],"k":{"t":"D"}}}"#,
+    );
+    for (path, found) in [
+        ("store.book[*].t", "A B C"),
+        ("$..t", "A B C D"),
+        ("store.book[0,2].t", "A C"),
+        ("store.book[-1:].t", "C"),
+        ("store.book[:2].t", "A B"),
+        ("store.book[::-1].t", "C B A"),
+        ("store.book[::2].t", "A C"),
+        ("store.book[?(@.c)].t", "A"),
+        ("store.book[?(@.p < 10)].t", "A C"),
+        ("store.book[?(@.p < 10 && @.c == 'x')].t", "A"),
+        ("store.book[?(@.t == 'B' || (@.p <= 8))].t", "B C"),
+        ("store.book[?(@.t == $.store.k.t)].t", ""),
+        ("store['book','k'].t", "D"),
+        ("store.k.*", "D"),
+        ("store.nothing", ""),
+    ] {
+        let texts: Vec<String> = all_of(&token, path).unwrap().iter().map(|token| token.to_text()).collect();
+        assert_eq!(texts.join(" "), found, "{path}");
+    }
+    let nested = parsed(&("[".repeat(60) + &"]".repeat(60)));
+    let error = all_of(&nested, "$..*..*..*..*..*..*..*..*").unwrap_err();
+    assert_eq!(error.kind, ExceptionKind::OutOfMemory);
+    let mut passed = 0;
+    select_all(&token, "$..t", &mut |count| {
+        passed += count;
+        Ok(())
+    })
+    .unwrap();
+    assert!((14..60).contains(&passed), "{passed}");
+    let deep = &all_of(&token, "store.book[1].p").unwrap()[0];
+    assert_eq!(path_of(deep), "store.book[1].p");
+    assert_eq!(path_of(&token), "");
+    let spaced = parsed(r#"{"a b":[1]}"#);
+    assert_eq!(path_of(&all_of(&spaced, "['a b'][0]").unwrap()[0]), "['a b'][0]");
+}
+
+#[test]
+fn trees_merge() {
+    let target = parsed(r#"{"a":{"x":1,"y":2},"l":[1],"n":5}"#);
+    merge(&target, &parsed(r#"{"a":{"y":3,"z":4},"l":[2],"n":null,"m":true}"#)).unwrap();
+    let merged = r#"{"a":{"x":1,"y":3,"z":4},"l":[1,2],"n":5,"m":true}"#;
+    assert_eq!(target.to_json(Formatting::None), merged);
+    assert_eq!(merge(&target, &parsed("[]")).unwrap_err().kind, ExceptionKind::Argument);
 }
 
 #[test]
@@ -244,6 +301,6 @@ proptest! {
     fn no_text_panics(text in ".*", jsonish in r#"[\[\]{}",:'\\/*u0-9a-f.eE+ \n-]{0,40}"#) {
         let _ = parse(&text);
         let _ = parse(&jsonish);
-        let _ = select(&parsed(r#"{"a":[1]}"#), &jsonish);
+        let _ = all_of(&parsed(r#"{"a":[1]}"#), &jsonish);
     }
 }

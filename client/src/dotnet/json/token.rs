@@ -144,6 +144,24 @@ impl JToken {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// Where the token lies: the same for its handles, another for other tokens.
+    pub(in crate::dotnet) fn address(&self) -> usize {
+        Arc::as_ptr(&self.0) as usize
+    }
+
+    /// How many tokens the tree has, this one counted.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.size_within(JSON_DEPTH_MAX + 1)
+    }
+
+    fn size_within(&self, left: usize) -> usize {
+        match left {
+            0 => 1,
+            _ => 1 + self.children().iter().map(|child| child.size_within(left - 1)).sum::<usize>(),
+        }
+    }
+
     /// `Count`: the properties or elements; 0 for values.
     #[must_use]
     pub fn count(&self) -> usize {

@@ -6,12 +6,14 @@ mod custom;
 mod digits;
 mod format;
 mod parse;
+mod styles;
 #[cfg(test)]
 mod tests;
 
 pub use arithmetic::{Number, Operator, Ordered, binary, compare, negate, shift_left, shift_right};
 pub use format::{double_text, format};
 pub use parse::{parse_bool, parse_double, parse_int, parse_long};
+pub use styles::{Styles, parse_whole, plain};
 
 pub(super) use arithmetic::by_zero;
 pub(super) use digits::Digits;

@@ -10,6 +10,7 @@
 //! - `$` and `\Z` match before a line feed at the very end too; where a lazy pattern could end before or
 //!   behind that line feed, it ends behind it.
 
+mod cache;
 mod options;
 mod replacement;
 mod search;
@@ -17,5 +18,6 @@ mod search;
 mod tests;
 mod translate;
 
+pub use cache::cached;
 pub use options::Options;
-pub use search::{Group, Match, Regex, escape};
+pub use search::{Group, Match, Regex, escape, unescape};

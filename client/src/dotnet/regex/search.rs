@@ -257,6 +257,20 @@ impl Match {
         self.group(number.unwrap_or(-1))
     }
 
+    /// The name of a group: its number, where it has none.
+    #[must_use]
+    pub fn group_name(&self, number: usize) -> &str {
+        self.regex.0.groups.get(number).map_or("", |group| &group.name)
+    }
+
+    /// `Result(replacement)`: the replacement with what the groups hold.
+    #[must_use]
+    pub fn result(&self, replacement: &str) -> String {
+        let mut out = String::new();
+        Replacement::parse(replacement, &self.regex).write(&mut out, &self.text, self);
+        out
+    }
+
     /// `NextMatch()`; after an empty match, from the next character on.
     #[must_use]
     pub fn next_match(&self) -> Match {
@@ -272,7 +286,7 @@ impl Match {
     }
 
     /// The bytes of the whole match.
-    pub(super) fn range(&self) -> Option<(usize, usize)> {
+    pub(crate) fn range(&self) -> Option<(usize, usize)> {
         self.groups.first().copied().flatten()
     }
 
@@ -301,6 +315,41 @@ pub fn escape(text: &str) -> String {
         }
     }
     out
+}
+
+/// `Regex.Unescape(text)`
+///
+/// # Errors
+///
+/// `ArgumentException` for a backslash that nothing known follows.
+pub fn unescape(text: &str) -> Result<String, Exception> {
+    let wrong = || Exception::argument("a backslash is followed by nothing that is known");
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.chars();
+    while let Some(character) = rest.next() {
+        if character != '\\' {
+            out.push(character);
+            continue;
+        }
+        out.push(match rest.next().ok_or_else(wrong)? {
+            'a' => '\u{7}',
+            'e' => '\u{1b}',
+            'f' => '\u{c}',
+            'n' => '\n',
+            'r' => '\r',
+            't' => '\t',
+            'v' => '\u{b}',
+            digits @ ('x' | 'u') => {
+                let count = if digits == 'x' { 2 } else { 4 };
+                let number: String = rest.by_ref().take(count).collect();
+                let unit = u16::from_str_radix(&number, 16).ok().filter(|_| number.len() == count);
+                crate::dotnet::text::to_char(unit.ok_or_else(wrong)?)
+            }
+            letter if letter.is_alphanumeric() => return Err(wrong()),
+            other => other,
+        });
+    }
+    Ok(out)
 }
 
 /// Group 0, the nameless groups in the order of their brackets, then those with names.

@@ -18,3 +18,5 @@ mod switch;
 mod types;
 
 pub use program::parse;
+
+pub(super) use returns::can_complete;

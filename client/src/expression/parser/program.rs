@@ -5,7 +5,7 @@ use super::returns;
 use crate::expression::error::{ExpressionError, Problem};
 use crate::expression::lexer;
 use crate::expression::position::{Position, Span};
-use crate::expression::scan::{ScanProblem, end_of};
+use crate::expression::scan::end_of;
 use crate::expression::syntax::{Body, Program};
 
 /// Reads a policy expression. `text` begins with `@(` or `@{` and ends with the bracket that closes it;
@@ -46,10 +46,6 @@ fn check_end(text: &str, start: Position) -> Result<(), ExpressionError> {
             let (found, expected) = ("text after the closing bracket".to_owned(), "the end");
             Err(ExpressionError::new(place(end), Problem::Unexpected { found, expected }))
         }
-        Err(error) => {
-            // A limit may fall within a character; what is too long is told at its beginning.
-            let at = if error.problem == ScanProblem::TooLong { 0 } else { error.at };
-            Err(ExpressionError::new(place(at), Problem::Scan(error.problem)))
-        }
+        Err(error) => Err(ExpressionError::new(place(error.at), Problem::Scan(error.problem))),
     }
 }

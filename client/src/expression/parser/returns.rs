@@ -6,7 +6,7 @@ use crate::expression::syntax::{
 };
 
 /// Whether what follows these statements is ever reached.
-pub(super) fn can_complete(statements: &[Statement]) -> bool {
+pub(in crate::expression) fn can_complete(statements: &[Statement]) -> bool {
     statements.iter().all(statement_can_complete)
 }
 

@@ -4,16 +4,18 @@ use std::ops::Range;
 
 use memchr::{memchr, memchr2, memchr3, memmem};
 
+use super::entity;
 use super::scan::Reader;
-use super::{entity, expression_end};
+use crate::expression::{ScanError, begins, end_of, end_of_escaped};
 use crate::limits::POLICY_PROBLEMS_MAX;
 use crate::policy::problem::ProblemKind;
+use crate::policy::setting::Code;
 use crate::policy::tree::{Form, Value};
 
 /// An attribute's value that does not end, or holds an expression that does not.
 pub(super) enum NoValue {
     /// The expression at this byte.
-    Expression(usize, expression_end::ScanError),
+    Expression(usize, ScanError),
     /// The value, which ends at most at this byte.
     Quote(usize),
 }
@@ -33,14 +35,14 @@ impl Reader<'_> {
                 return self.add(start..found, false);
             }
             from = found + 1;
-            if !expression_end::begins(&bytes[found..]) || self.open.is_empty() {
+            if !begins(&bytes[found..]) || self.open.is_empty() {
                 continue;
             }
             let is_first = self.is_blank_before(start..found);
             if !is_first && self.attempts >= ATTEMPTS_MAX {
                 continue;
             }
-            match expression_end::end_of_escaped(&self.text[found..]) {
+            match end_of_escaped(&self.text[found..], entity::decode) {
                 Ok(length) => {
                     self.add(start..found, false);
                     self.add(found..found + length, true);
@@ -73,10 +75,10 @@ impl Reader<'_> {
             }
             from = found + 1;
             let is_first = is_blank(&self.text[start..found]);
-            if !expression_end::begins(&bytes[found..]) || (!is_first && self.attempts >= ATTEMPTS_MAX) {
+            if !begins(&bytes[found..]) || (!is_first && self.attempts >= ATTEMPTS_MAX) {
                 continue;
             }
-            match expression_end::end_of_escaped(&self.text[found..]) {
+            match end_of_escaped(&self.text[found..], entity::decode) {
                 Ok(length) => {
                     self.extend(&mut value, copied..found, false, true);
                     self.extend(&mut value, found..found + length, true, true);
@@ -93,8 +95,7 @@ impl Reader<'_> {
         let text = &self.text[range.clone()];
         let blanks = text.len() - text.trim_start().len();
         let inner = text.trim();
-        let whole = expression_end::begins(inner.as_bytes())
-            && expression_end::end_of(inner).is_ok_and(|length| length == inner.len());
+        let whole = begins(inner.as_bytes()) && end_of(inner).is_ok_and(|length| length == inner.len());
         let Some(mut value) = self.take_text(range.start) else { return self.no_text_here(range) };
         if whole {
             let start = range.start + blanks;
@@ -144,7 +145,13 @@ impl Reader<'_> {
 
     fn empty(&self, start: usize) -> Value {
         let location = self.source.location(start);
-        Value { text: String::new(), form: Form::Literal, location, span: start..start }
+        Value {
+            text: String::new(),
+            form: Form::Literal,
+            location,
+            span: start..start,
+            code: Code::default(),
+        }
     }
 
     /// Appends a piece, its references replaced.
@@ -202,10 +209,10 @@ impl Reader<'_> {
     }
 
     /// An expression at the beginning of a text that does not end: goes on at the element's end tag.
-    fn text_expression(&mut self, at: usize, error: expression_end::ScanError) {
+    fn text_expression(&mut self, at: usize, error: ScanError) {
         let problem = self.problem(ProblemKind::Expression, at + error.at);
         let found = self.source.quote(at + error.at..(at + error.at + 60).min(self.text.len()));
-        self.problems.add(problem.found(found).expected(error.fault.expected()));
+        self.problems.add(problem.found(found).expected(error.problem.expected()));
         let Some(open) = self.open.last_mut() else { return };
         open.element.is_broken = true;
         let end_tag = format!("</{}", open.element.name);

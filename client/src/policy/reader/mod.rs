@@ -2,7 +2,6 @@
 
 mod characters;
 mod entity;
-pub(super) mod expression_end;
 mod scan;
 mod tag;
 

@@ -189,7 +189,7 @@ impl Reader<'_> {
         let (kind, at, end, expected) = match fault {
             NoValue::Expression(start, error) => {
                 let at = start + error.at;
-                (ProblemKind::Expression, at, at + 60, error.fault.expected())
+                (ProblemKind::Expression, at, at + 60, error.problem.expected())
             }
             NoValue::Quote(end) => {
                 let quote = char::from(self.text.as_bytes()[quote_at]);

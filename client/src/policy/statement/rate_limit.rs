@@ -48,7 +48,7 @@ pub static RATE_LIMIT_BY_KEY: Row = Row {
                 presence: Presence::Default("true"),
                 expression: true,
             },
-            number("increment-count", Kind::Number(0, i32::MAX as u32), Presence::Default("1"), true),
+            number("increment-count", COUNT, Presence::Default("1"), true),
             REPORT[0],
             REPORT[1],
             REPORT[2],
@@ -176,9 +176,10 @@ const fn label(name: &'static str, presence: Presence) -> AttributeRow {
     AttributeRow { name, kind: Kind::Text, presence, expression: false }
 }
 
-const CALLS: Kind = Kind::Number(1, i32::MAX as u32);
+pub(crate) const CALLS: Kind = Kind::Number(1, i32::MAX as u32);
+pub(crate) const COUNT: Kind = Kind::Number(0, i32::MAX as u32);
 /// Seconds; a longer period is a quota.
-const PERIOD: Kind = Kind::Number(1, 300);
+pub(crate) const PERIOD: Kind = Kind::Number(1, 300);
 
 const REPORT: [AttributeRow; 5] = [
     label("retry-after-header-name", Presence::Default("Retry-After")),

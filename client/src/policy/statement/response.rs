@@ -34,12 +34,7 @@ pub static SET_STATUS: Row = Row {
     element: ElementRow {
         name: "set-status",
         attributes: &[
-            AttributeRow {
-                name: "code",
-                kind: Kind::Number(100, 999),
-                presence: Presence::Required,
-                expression: true,
-            },
+            AttributeRow { name: "code", kind: STATUS, presence: Presence::Required, expression: true },
             AttributeRow { name: "reason", kind: Kind::Any, presence: Presence::Optional, expression: true },
         ],
         content: Content::Nothing,
@@ -100,7 +95,7 @@ pub static RETURN_RESPONSE: Row = Row {
     },
     sections: Sections::ALL,
     flags: Flags::NONE,
-    note: "Ends the section. Without anything in it: 200 and no body.",
+    note: "Ends the policies: no further statement and no further section runs. Without anything in it: 200 and no body.",
     build: |parts| Statement::ReturnResponse(return_response(parts)),
 };
 
@@ -207,6 +202,8 @@ fn return_response(mut parts: Parts) -> ReturnResponse {
         body: parts.child_of(&SET_BODY.element).map(set_body),
     }
 }
+
+pub(crate) const STATUS: Kind = Kind::Number(100, 999);
 
 static VALUE: ElementRow = ElementRow {
     name: "value",

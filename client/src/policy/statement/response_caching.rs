@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Statement;
 use super::value_caching::{CACHING_TYPE, caching_type};
 use crate::CachingType;
+use crate::http::{Vary, VaryError};
 use crate::limits::DURATION_SECONDS_MAX;
 use crate::policy::parts::Parts;
 use crate::policy::row::{AttributeRow, Child, Content, ElementRow, Flags, Kind, Presence, Row};
@@ -82,6 +83,8 @@ pub struct CacheLookup {
     pub vary_by_headers: Vec<Arc<str>>,
     /// Query parameters that are part of the key, lists taken apart.
     pub vary_by_query_parameters: Vec<Arc<str>>,
+    /// Both, as the response cache takes them; nothing if one of them cannot be.
+    pub vary: Arc<Vary>,
 }
 
 /// What the `Cache-Control` for the client permits.
@@ -124,7 +127,11 @@ fn lookup(mut parts: Parts) -> CacheLookup {
         texts.collect::<Vec<Arc<str>>>()
     };
     let queries = names(parts.children_of(&VARY_BY_QUERY_PARAMETER));
-    let queries = queries.iter().flat_map(|list| list.split(';'));
+    let queries = queries.iter().flat_map(|list| list.split(';')).map(str::trim);
+    let vary_by_query_parameters: Vec<Arc<str>> =
+        queries.filter(|name| !name.is_empty()).map(Arc::from).collect();
+    let headers = names(parts.children_of(&VARY_BY_HEADER));
+    let vary_by_headers: Vec<Arc<str>> = headers.iter().map(|name| name.trim().into()).collect();
     CacheLookup {
         vary_by_developer: parts.flag("vary-by-developer"),
         vary_by_developer_groups: parts.flag("vary-by-developer-groups"),
@@ -132,16 +139,21 @@ fn lookup(mut parts: Parts) -> CacheLookup {
         downstream_caching_type: parts.word("downstream-caching-type", DownstreamCaching::find),
         must_revalidate: parts.flag("must-revalidate"),
         allow_private_response_caching: parts.flag("allow-private-response-caching"),
-        vary_by_headers: names(parts.children_of(&VARY_BY_HEADER))
-            .iter()
-            .map(|name| name.trim().into())
-            .collect(),
-        vary_by_query_parameters: queries
-            .map(str::trim)
-            .filter(|name| !name.is_empty())
-            .map(Arc::from)
-            .collect(),
+        vary: Arc::new(vary(&vary_by_headers, &vary_by_query_parameters).unwrap_or_default()),
+        vary_by_headers,
+        vary_by_query_parameters,
     }
+}
+
+impl CacheLookup {
+    /// What is wrong with the names to vary by.
+    pub(in crate::policy) fn wrong_vary(&self) -> Option<VaryError> {
+        vary(&self.vary_by_headers, &self.vary_by_query_parameters).err()
+    }
+}
+
+fn vary(headers: &[Arc<str>], parameters: &[Arc<str>]) -> Result<Vary, VaryError> {
+    Vary::new(headers.iter().map(|name| &**name), parameters.iter().map(|name| &**name))
 }
 
 const fn flag(name: &'static str, presence: Presence) -> AttributeRow {

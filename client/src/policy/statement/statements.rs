@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::{
     CacheLookup, CacheLookupValue, CacheRemoveValue, CacheStore, CacheStoreValue, CacheValue, Choose,
-    IncludeFragment, RateLimit, RateLimitByKey, ReturnResponse, SetBody, SetHeader, SetStatus, SetVariable,
+    ForwardRequest, IncludeFragment, RateLimit, RateLimitByKey, ReturnResponse, SetBody, SetHeader,
+    SetStatus, SetVariable,
 };
 use crate::policy::element::Step;
 use crate::policy::tree::Element;
@@ -29,6 +30,8 @@ pub enum Statement {
     CacheValue(CacheValue),
     /// `choose`
     Choose(Choose),
+    /// `forward-request`
+    ForwardRequest(ForwardRequest),
     /// `include-fragment`
     IncludeFragment(IncludeFragment),
     /// `rate-limit`

@@ -46,7 +46,7 @@ pub static CACHE_STORE_VALUE: Row = Row {
     },
     sections: Sections::ALL,
     flags: Flags::ONCE_PER_SECTION,
-    note: "The value keeps its type.",
+    note: "The value keeps its type. A `duration` that is computed and below 0 is 0: what the key held goes.",
     build: |mut parts| {
         Statement::CacheStoreValue(CacheStoreValue {
             key: parts.text("key"),
@@ -179,9 +179,10 @@ pub(super) fn caching_type(parts: &mut Parts) -> CachingType {
 }
 
 const fn seconds(name: &'static str, presence: Presence) -> AttributeRow {
-    let kind = Kind::Seconds(DURATION_SECONDS_MAX as u32);
-    AttributeRow { name, kind, presence, expression: true }
+    AttributeRow { name, kind: SECONDS, presence, expression: true }
 }
+
+pub(crate) const SECONDS: Kind = Kind::Seconds(DURATION_SECONDS_MAX as u32);
 
 pub(super) const CACHING_TYPE: AttributeRow = AttributeRow {
     name: "caching-type",

@@ -299,15 +299,34 @@ fn settings_are_bounded() {
     assert!(matches!(state.apply(9, set("a", Some("1"))), Answer::Applied { done: 1, .. }));
     assert!(matches!(state.apply(9, set("a", Some("1"))), Answer::Applied { done: 0, .. }));
     assert_eq!(
-        state.apply(9, set("b", Some(&"x".repeat(VALUE_BYTES_MAX + 1)))),
+        state.apply(9, set("b", Some(&"x".repeat(SETTINGS.value_bytes_max + 1)))),
         Answer::Refused(Refusal::TooLong)
     );
-    for number in 1..ENTRIES_MAX {
+    for number in 1..SETTINGS.entries_max {
         state.apply(9, set(&number.to_string(), Some("")));
     }
     assert_eq!(state.apply(9, set("one more", Some(""))), Answer::Refused(Refusal::TooMany));
     assert!(matches!(state.apply(9, set("a", None)), Answer::Applied { done: 1, .. }));
     assert!(matches!(state.apply(9, set("one more", Some(""))), Answer::Applied { done: 1, .. }));
+}
+
+/// The longest entry that is let in fits, and as many as are let in.
+#[test]
+fn external_caches_are_bounded() {
+    use crate::external::{ENTRIES_MAX, Entry};
+    use crate::link::Secret;
+    let mut state = cluster(1);
+    // Nothing takes more bytes than characters of four bytes.
+    let (name, connection, description) = ("𐍈".repeat(256), "𐍈".repeat(300), "𐍈".repeat(2_000));
+    let entry = Entry::parse(&name, &connection, &description).unwrap();
+    let sealed = Sealed::new(&Secret::new("s"), entry.use_from.as_str(), &entry.to_text()).unwrap();
+    let set = |name: String| Change::Cache { name, value: Some(sealed.clone()) };
+    let first = entry.use_from.as_str().to_owned();
+    assert!(matches!(state.apply(9, set(first)), Answer::Applied { done: 1, .. }));
+    for number in 1..ENTRIES_MAX {
+        assert!(matches!(state.apply(9, set(number.to_string())), Answer::Applied { done: 1, .. }));
+    }
+    assert_eq!(state.apply(9, set("one more".into())), Answer::Refused(Refusal::TooMany));
 }
 
 /// A change that may or may not fit; numbers are taken from what the state holds.

@@ -21,7 +21,8 @@ use tokio::task::{LocalSet, spawn_local};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::super::password::Password;
+use super::super::caches::{ExternalCaches, LoneBook};
+use super::super::logins::Logins;
 use super::super::region::{Place, Region, Settled};
 use super::super::{
     Facts, Leave, Leaving, Live, LocalWorker, Membership, NodeStatistics, OneNode, Shared, SharedParts,
@@ -249,7 +250,8 @@ fn shared_with(
         commands,
         tunables,
         settings: Box::new(NoSettings),
-        password: Password::new(""),
+        logins: Logins::default(),
+        caches: ExternalCaches::new(Arc::new(LoneBook::new(1))),
         clock: Arc::new(SystemClock::default()),
         facts: facts(),
         stop: CancellationToken::new(),

@@ -1,0 +1,200 @@
+//! One backend: its URL, its share of the pool, and how it is asked.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Empty, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::ext::ReasonPhrase;
+use hyper::header::{HOST, HeaderValue};
+use hyper::{HeaderMap, Method, Request, Uri};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use larder_client::context::{Content, Response, Url};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::body::{BodyError, Paced, Upload, Watched};
+use super::error::BackendError;
+use crate::headers::drop_hop_by_hop;
+use crate::limits;
+use crate::settings::Settings;
+
+/// Connections to all backends. Cloning it is cheap and shares everything.
+#[derive(Clone)]
+pub(crate) struct Pool {
+    client: Client<HttpConnector, Outgoing>,
+    pause_max: Duration,
+    requests_max: usize,
+}
+
+/// The body of a request to a backend.
+type Outgoing = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
+
+impl Pool {
+    /// A pool with the limits of the settings. Nothing is connected yet.
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(settings.backend_connect_max));
+        connector.set_nodelay(true);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(settings.backend_idle_max)
+            .pool_max_idle_per_host(limits::BACKEND_IDLE_MAX)
+            .build(connector);
+        Self { client, pause_max: settings.backend_pause_max, requests_max: settings.backend_requests_max }
+    }
+}
+
+/// A backend.
+pub(crate) struct Backend {
+    url: Url,
+    pool: Pool,
+    /// One permit for each request that may be under way.
+    turns: Arc<Semaphore>,
+}
+
+/// What a backend is asked.
+pub(crate) struct Question {
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) headers: HeaderMap,
+    /// The host that is asked for; that of the URL if there is none.
+    pub(crate) host: Option<HeaderValue>,
+    pub(crate) body: Content,
+}
+
+impl Backend {
+    /// A backend at this URL; its limits hold for whatever is asked through it.
+    pub(crate) fn new(url: Url, pool: &Pool) -> Self {
+        Self { url, pool: pool.clone(), turns: Arc::new(Semaphore::new(pool.requests_max)) }
+    }
+
+    /// Its URL.
+    pub(crate) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Whether this URL is one of its host.
+    pub(crate) fn is_at(&self, url: &Url) -> bool {
+        (&self.url.host, self.url.port, &self.url.scheme) == (&url.host, url.port, &url.scheme)
+    }
+
+    /// Asks it. The body of its answer is still to be read, and has its limits with it.
+    pub(crate) async fn ask(&self, question: Question) -> Result<Response, BackendError> {
+        let uri = uri(&question.url).ok_or(BackendError::Path)?;
+        let turn = self.turn().await?;
+        let upload = Arc::new(Upload::default());
+        let mut request = Request::new(outgoing(question.body, &upload));
+        *request.method_mut() = question.method;
+        let own = uri.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
+        *request.uri_mut() = uri;
+        *request.headers_mut() = question.headers;
+        drop_hop_by_hop(request.headers_mut());
+        request.headers_mut().insert(HOST, question.host.or(own).ok_or(BackendError::Path)?);
+        let answer = self.answer_to(request, &upload).await?;
+        if answer.status().is_informational() {
+            return Err(BackendError::Unreachable);
+        }
+        Ok(response(answer, self.pool.pause_max, turn))
+    }
+
+    async fn turn(&self) -> Result<OwnedSemaphorePermit, BackendError> {
+        let turn = self.turns.clone().acquire_owned();
+        match tokio::time::timeout(limits::BACKEND_PATIENCE, turn).await {
+            Ok(Ok(turn)) => Ok(turn),
+            _ => Err(BackendError::Busy),
+        }
+    }
+
+    /// The time limit begins anew as long as the request's body moves; while the client is to send more of it, its own
+    /// limit counts.
+    async fn answer_to(
+        &self,
+        request: Request<Outgoing>,
+        upload: &Upload,
+    ) -> Result<hyper::Response<Incoming>, BackendError> {
+        let answer = self.pool.client.request(request);
+        tokio::pin!(answer);
+        let mut seen = upload.seen();
+        loop {
+            match tokio::time::timeout(self.pool.pause_max, &mut answer).await {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(error)) => return Err(reason(&error)),
+                Err(_) => {
+                    let now = upload.seen();
+                    if now.is_some() && now == seen {
+                        return Err(BackendError::TimedOut);
+                    }
+                    seen = now;
+                }
+            }
+        }
+    }
+}
+
+fn uri(url: &Url) -> Option<Uri> {
+    if &*url.scheme != "http" || has_dot_segments(&url.path) {
+        return None;
+    }
+    let port = if url.port == 80 { String::new() } else { format!(":{}", url.port) };
+    let parts = Uri::builder().scheme("http").authority(format!("{}{port}", url.host));
+    parts.path_and_query(format!("{}{}", url.path, url.query_string())).build().ok()
+}
+
+/// Whether a backend that resolves the path (RFC 3986, section 5.2.4), decoded or not, could leave the
+/// base of its URL.
+pub(crate) fn has_dot_segments(path: &str) -> bool {
+    let is_dots = |path: &str| path.split(['/', '\\']).any(|segment| matches!(segment, "." | ".."));
+    if !path.contains('%') {
+        return path.contains('.') && is_dots(path);
+    }
+    let plain = path.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/").replace("%5c", "/");
+    is_dots(&plain)
+}
+
+fn outgoing(body: Content, upload: &Arc<Upload>) -> Outgoing {
+    match body {
+        Content::Stream(body) => Watched { body, upload: upload.clone() }.boxed_unsync(),
+        Content::Bytes(bytes) => Full::new(bytes).map_err(|never| match never {}).boxed_unsync(),
+        Content::Absent | Content::Consumed => Empty::new().map_err(|never| match never {}).boxed_unsync(),
+    }
+}
+
+fn reason(error: &hyper_util::client::legacy::Error) -> BackendError {
+    if let Some(error) = BodyError::find(error) {
+        return error.into();
+    }
+    tracing::warn!(error = error as &dyn std::error::Error, "backend cannot be reached");
+    BackendError::Unreachable
+}
+
+/// The version is that of one connection: a backend's 1.0 says nothing about the gateway.
+fn response(answer: hyper::Response<Incoming>, pause_max: Duration, turn: OwnedSemaphorePermit) -> Response {
+    let (mut head, body) = answer.into_parts();
+    drop_hop_by_hop(&mut head.headers);
+    let mut response = Response::new(head.status);
+    let reason = head.extensions.get::<ReasonPhrase>();
+    response.reason = reason.and_then(|reason| std::str::from_utf8(reason.as_bytes()).ok()).map(Into::into);
+    response.headers = head.headers;
+    response.body = Content::Stream(Paced::from_backend(body, pause_max, turn).into_stream());
+    response
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Url { scheme, host, port, path, .. } = &self.url;
+        match port {
+            80 => write!(f, "{scheme}://{host}{path}"),
+            _ => write!(f, "{scheme}://{host}:{port}{path}"),
+        }
+    }
+}
+
+impl fmt::Debug for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}

@@ -1,0 +1,307 @@
+//! Evaluation is bounded, and nothing panics.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use larder_client::Clock;
+use larder_client::expression::{EvaluationLimits, Position, Surroundings, Wanted, compile};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::evaluation::{SURROUNDINGS, Still, given};
+
+fn failure(expression: &str, surroundings: &Surroundings<'_>) -> String {
+    let compiled = compile(expression, Position::START, Wanted::Any).expect("it has a meaning");
+    compiled.evaluate(&mut given(), surroundings).expect_err("it fails").to_string()
+}
+
+#[test]
+fn steps_bytes_and_depth_are_limited_and_no_catch_sees_it() {
+    for (expression, text) in [
+        ("@{ while (true) { } }", "too many steps"),
+        ("@{ for (;;) { try { while (true) { } } catch { } } }", "too many steps"),
+        ("@{ var i = 0; do { i++; } while (i >= 0); return i; }", "too many steps"),
+        ("@{ var s = \"x\"; while (true) { s += s; } }", "too many bytes"),
+        ("@{ var l = new List<int>(); while (true) { l.Add(1); } }", "too many bytes"),
+        ("@{ var b = new byte[2000000]; return b.Length; }", "too many bytes"),
+        ("@{ var b = new string[2000000]; return b.Length; }", "too many bytes"),
+        ("@{ Func<int, int> f = null; f = x => f(x + 1); return f(0); }", "too deep"),
+        (
+            "@{ Func<int, int> f = null; f = x => { try { return f(x); } catch { return 0; } finally { x = 1; } }; return f(0); }",
+            "too deep",
+        ),
+    ] {
+        let error = failure(expression, &SURROUNDINGS);
+        assert!(error.contains(text), "{expression}: {error}");
+    }
+}
+
+#[test]
+fn what_is_nested_deep_is_freed_printed_and_compared() {
+    let limits = EvaluationLimits { steps: 1_000_000, bytes: 1 << 28, ..SURROUNDINGS.limits };
+    let surroundings = Surroundings { limits, ..SURROUNDINGS };
+    for made in [
+        "o = new object[] { o };",
+        "o = new { o };",
+        "o = new List<object> { o };",
+        "o = new Dictionary<string, object> { { \"k\", o } };",
+        "o = new KeyValuePair<string, object>(\"k\", o);",
+        "o = new HashSet<object> { o };",
+        "o = new Queue<object>(new[] { o });",
+        "o = Tuple.Create(o);",
+        "o = new[] { o }.OrderBy(x => 1);",
+        "o = new[] { o }.GroupBy(x => 1).First();",
+        "{ var p = f; f = () => p() + 1; }",
+    ] {
+        let text = format!(
+            "@{{ object o = null; Func<int> f = () => 1; for (int i = 0; i < 20000; i++) {{ {made} }} return o == null; }}"
+        );
+        let compiled = compile(&text, Position::START, Wanted::Any).unwrap();
+        compiled.evaluate(&mut given(), &surroundings).unwrap();
+    }
+    let deep =
+        "@{ object o = null; for (int i = 0; i < 20000; i++) { o = new { o }; } return o.ToString(); }";
+    assert!(failure(deep, &surroundings).contains("nested too deep"));
+}
+
+#[test]
+fn long_texts_count_as_steps_of_the_members_that_read_them() {
+    let limits = EvaluationLimits { steps: 10_000, bytes: 1 << 24, ..SURROUNDINGS.limits };
+    let surroundings = Surroundings { limits, ..SURROUNDINGS };
+    // 977 steps each time: ten times are too many.
+    let text = "@{ var t = new string('a', 1000000); int n = 0; for (int i = 0; i < ROUNDS; i++) { n += t.IndexOf(\"b\"); } return n; }";
+    let compiled = compile(&text.replace("ROUNDS", "9"), Position::START, Wanted::Any).unwrap();
+    compiled.evaluate(&mut given(), &surroundings).unwrap();
+    assert!(failure(&text.replace("ROUNDS", "11"), &surroundings).contains("too many steps"));
+}
+
+/// Ways to nest what has a meaning: what opens, what is innermost, what closes.
+const NESTED: &[(&str, &str, &str)] = &[
+    ("(1+", "1", ")"),
+    ("!(", "true", ")"),
+    ("(true||false&&", "true", ")"),
+    ("Convert.ToString(", "1", ")"),
+    ("$\"{", "1", "}\""),
+    ("(true?", "1", ":2)"),
+    ("(int)(long)(", "1", ")"),
+    ("new{a=", "1", "}"),
+    ("new[]{", "1", "}"),
+    ("((object)", "1", " is int ? (object)1 : 2)"),
+    ("(context.Variables[\"org\"] as string ?? ", "\"a\"", ")"),
+    ("((Func<int,int>)(x=>x+", "1", "))(1)"),
+];
+
+const NESTED_STATEMENTS: &[(&str, &str, &str)] = &[
+    ("if(context!=null){", "return 1;", "}"),
+    ("foreach(var c in \"a\"){", "return 1;", "}"),
+    ("try{", "return 1;", "}finally{}"),
+    ("while(context!=null){", "return 1;", "}"),
+    ("switch(1){case 1:", "return 1;", "break;}"),
+    ("{", "return 1;", "}"),
+];
+
+#[test]
+fn the_deepest_expression_is_compiled_and_run_in_little_stack() {
+    let all = || {
+        let texts = |(open, inner, close): &(&str, &str, &str), depth: usize, is_block: bool| {
+            let nested = format!("{}{inner}{}", open.repeat(depth), close.repeat(depth));
+            if is_block { format!("@{{ {nested} return 0; }}") } else { format!("@({nested})") }
+        };
+        let shapes = NESTED.iter().map(|shape| (shape, false));
+        for (shape, is_block) in shapes.chain(NESTED_STATEMENTS.iter().map(|shape| (shape, true))) {
+            let deepest = (1..64)
+                .rev()
+                .map(|depth| texts(shape, depth, is_block))
+                .find(|text| larder_client::expression::parse(text, Position::START).is_ok());
+            let text = deepest.expect("one level is always read");
+            match compile(&text, Position::START, Wanted::Any) {
+                Ok(compiled) => drop(compiled.evaluate(&mut given(), &SURROUNDINGS)),
+                Err(errors) => assert!(!errors.is_empty(), "{text}"),
+            }
+        }
+    };
+    std::thread::Builder::new().stack_size(1 << 21).spawn(all).unwrap().join().unwrap();
+}
+
+/// A clock that goes on with every look at it.
+#[derive(Debug)]
+struct Ticking(AtomicU64);
+
+impl Clock for Ticking {
+    fn now(&self) -> Duration {
+        Duration::from_millis(self.0.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+#[test]
+fn time_is_limited() {
+    let clock = Ticking(AtomicU64::new(0));
+    let limits =
+        EvaluationLimits { steps: u64::MAX, time: Duration::from_millis(20), ..EvaluationLimits::default() };
+    let surroundings = Surroundings { clock: &clock, wall_clock: &Still, random: &Still, limits };
+    assert!(failure("@{ while (true) { } }", &surroundings).contains("too long"));
+    assert!(clock.0.load(Ordering::Relaxed) < 100, "the clock is asked now and then");
+}
+
+#[test]
+fn the_deepest_evaluation_needs_little_stack() {
+    let thread = std::thread::Builder::new().stack_size(1 << 21);
+    let run = thread.spawn(|| {
+        let limits = EvaluationLimits { depth: u32::MAX, ..SURROUNDINGS.limits };
+        let deep = "@{ Func<int, int> f = null; f = x => { foreach (var c in \"a\") { if (x > 0) { return 1 + f(x + 1); } } return 0; }; return f(1); }";
+        failure(deep, &Surroundings { limits, ..SURROUNDINGS })
+    });
+    assert!(run.unwrap().join().unwrap().contains("too deep"));
+}
+
+const TOKENS: &[&str] = &[
+    "context",
+    ".",
+    "Variables",
+    "[",
+    "]",
+    "(",
+    ")",
+    "\"org\"",
+    "\"count\"",
+    "1",
+    "0",
+    "2147483647",
+    "1.5",
+    "2m",
+    "7L",
+    "'c'",
+    "null",
+    "true",
+    "+",
+    "-",
+    "*",
+    "/",
+    "%",
+    "==",
+    "!=",
+    "<",
+    ">",
+    "&&",
+    "||",
+    "!",
+    "?",
+    ":",
+    "??",
+    "?.",
+    "=",
+    "+=",
+    "++",
+    "=>",
+    "x",
+    "y",
+    "var",
+    "int",
+    "string",
+    "object",
+    "(string)",
+    "(int)",
+    "(long)",
+    "is",
+    "as",
+    "new",
+    "{",
+    "}",
+    ";",
+    ",",
+    "return",
+    "if",
+    "else",
+    "while",
+    "foreach",
+    "in",
+    "for",
+    "try",
+    "catch",
+    "throw",
+    "Request",
+    "Headers",
+    "GetValueOrDefault",
+    "Substring",
+    "Length",
+    "Convert",
+    "ToInt32",
+    "JObject",
+    "Parse",
+    "List",
+    "<int>",
+    "Func",
+    "<int, int>",
+    "Add",
+    "$\"{x}\"",
+    "switch",
+    "case",
+    "default",
+    "break",
+    "Math",
+    "DateTime",
+    "Now",
+    "out",
+];
+
+const STATEMENTS: &[&str] = &[
+    "var x = 1;",
+    "int y = 2;",
+    "x++;",
+    "y += x;",
+    "if (x > y) { x = y; }",
+    "else { y = 3; }",
+    "while (x < 9) { x++; }",
+    "foreach (var c in \"ab\") { y++; }",
+    "try { x = x / (y - y); } catch (Exception e) { x = 5; } finally { y = 1; }",
+    "Func<int, int> f = a => a + x;",
+    "y = f(x);",
+    "var o = new JObject { [\"a\"] = x };",
+    "o[\"b\"] = y;",
+    "return x;",
+    "return o;",
+    "return f;",
+    "var l = new List<string> { \"q\" };",
+    "l.Add(x.ToString());",
+    "return l[y];",
+    "break;",
+    "switch (x) { case 1: y = 2; break; default: return 4; }",
+    "throw new Exception(\"e\");",
+    "{ var z = x; y = z; }",
+    "string s = (string)context.Variables[\"org\"];",
+    "s += y;",
+    "return s.Substring(x);",
+    "int? n = null;",
+    "y = n ?? x;",
+    "var a = new[] { x, y };",
+    "a[x] = y;",
+    "return a;",
+    "for (int i = 0; i < x; i++) { y -= i; }",
+];
+
+fn small() -> Surroundings<'static> {
+    let limits = EvaluationLimits { steps: 2000, depth: 100, bytes: 100_000, time: Duration::from_secs(1) };
+    Surroundings { limits, ..SURROUNDINGS }
+}
+
+fn run(text: &str) {
+    if let Ok(compiled) = compile(text, Position::START, Wanted::Any) {
+        let _ = compiled.evaluate(&mut given(), &small());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn no_mixture_of_words_panics(tokens in vec(select(TOKENS), 1..25), block in any::<bool>()) {
+        let inner = tokens.join(" ");
+        run(&if block { format!("@{{ {inner} }}") } else { format!("@({inner})") });
+    }
+
+    #[test]
+    fn no_mixture_of_statements_panics(statements in vec(select(STATEMENTS), 1..12)) {
+        run(&format!("@{{ {} return 0; }}", statements.join(" ")));
+    }
+}
