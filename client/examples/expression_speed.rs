@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_client::context::{Context, Request, Subscription, Url};
-use larder_client::dotnet::Datum;
-use larder_client::expression::{EvaluationLimits, Position, Surroundings, Wanted, compile};
+use larder_client::context::{Context, Datum, Request, Subscription, Url};
+use larder_client::expression::{EvaluationLimits, Position, Surroundings, Wanted, compile, parse};
 use larder_client::{Clock, SystemClock, SystemRandom, SystemWallClock};
 
 const ROUNDS: u32 = 1_000_000;
+const COMPILATIONS: u32 = 20_000;
 
 const SHAPES: &[&str] = &[
     r#"@("tok:" + context.Subscription?.Id)"#,
@@ -40,20 +40,40 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let clock = SystemClock::new();
     let (limits, random) = (EvaluationLimits::default(), SystemRandom::new());
     let surroundings = Surroundings { clock: &clock, wall_clock: &SystemWallClock, random: &random, limits };
+    let begun = clock.now();
+    compile("@(context.Request)", Position::START, Wanted::Any).map_err(|errors| format!("{errors:?}"))?;
+    println!("the table of members and one expression: {:.1?}", clock.now().saturating_sub(begun));
+    println!("   value     compile   parse alone");
     for shape in SHAPES {
-        let begun = clock.now();
+        let (compiling, parsing) = (compile_time(&clock, shape)?, parse_time(&clock, shape));
         let compiled =
             compile(shape, Position::START, Wanted::Any).map_err(|errors| format!("{errors:?}"))?;
-        let compiling = clock.now().saturating_sub(begun);
         let begun = clock.now();
         for _ in 0..ROUNDS {
             std::hint::black_box(compiled.evaluate(&mut context, &surroundings)?);
         }
         let each = clock.now().saturating_sub(begun) / ROUNDS;
-        println!(
-            "{each:>8.0?}  compiled in {:>8.1?}  {shape}",
-            Duration::from_nanos(compiling.as_nanos() as u64)
-        );
+        println!("{each:>8.0?}  {compiling:>8.1?}  {parsing:>8.1?}  {shape}");
     }
     Ok(())
+}
+
+/// From the text to what runs.
+fn compile_time(clock: &SystemClock, shape: &str) -> Result<Duration, String> {
+    let begun = clock.now();
+    for _ in 0..COMPILATIONS {
+        let compiled =
+            compile(shape, Position::START, Wanted::Any).map_err(|errors| format!("{errors:?}"))?;
+        std::hint::black_box(compiled);
+    }
+    Ok(clock.now().saturating_sub(begun) / COMPILATIONS)
+}
+
+/// From the text to its syntax.
+fn parse_time(clock: &SystemClock, shape: &str) -> Duration {
+    let begun = clock.now();
+    for _ in 0..COMPILATIONS {
+        std::hint::black_box(parse(shape, Position::START).is_ok());
+    }
+    clock.now().saturating_sub(begun) / COMPILATIONS
 }

@@ -67,20 +67,28 @@ impl RedisBackend {
         self.nodes.call_any(command, budget).await
     }
 
+    /// As an ask, for a command that counts each time it is carried out.
+    async fn ask_once(&self, key: &str, command: &Cmd, budget: Budget) -> Result<Value, CallError> {
+        self.nodes.call_once(key.as_bytes(), command, budget.at_most(self.operation_timeout)).await
+    }
+
     /// The cluster's own command first; a server that does not know it gets the script.
     async fn ask_limit(&self, question: LimitQuestion<'_>, budget: Budget) -> Result<Value, CallError> {
         let generation = self.nodes.generation();
         if generation == 0 || self.without_limit.load(Ordering::Relaxed) != generation {
-            match self.ask(question.key, &limit_command(question), budget).await {
+            match self.ask_once(question.key, &limit_command(question), budget).await {
                 Err(CallError::Refused(refusal)) if refusal.is_unknown_command() => {
                     self.without_limit.store(generation, Ordering::Relaxed);
                 }
                 answer => return answer,
             }
         }
-        match self.ask(question.key, &limit_script("EVALSHA", LimitScript::sha(), question), budget).await {
+        match self
+            .ask_once(question.key, &limit_script("EVALSHA", LimitScript::sha(), question), budget)
+            .await
+        {
             Err(CallError::Refused(refusal)) if &*refusal.code == "NOSCRIPT" => {
-                self.ask(question.key, &limit_script("EVAL", LimitScript::TEXT, question), budget).await
+                self.ask_once(question.key, &limit_script("EVAL", LimitScript::TEXT, question), budget).await
             }
             answer => answer,
         }

@@ -19,7 +19,7 @@ use crate::guard::{Clock, Random, SystemClock, SystemRandom};
 use crate::internal::{Watch, internal_backend};
 use crate::key::{DEFAULT_SERVICE, KeySpace};
 use crate::limits;
-use crate::link::TlsSource;
+use crate::link::{ReplyLimit, TlsSource};
 use crate::metrics::Metrics;
 use crate::switch::Switcher;
 
@@ -224,7 +224,9 @@ impl CacheBuilder {
     fn start(self, checked: Checked) -> Result<Cache, BuildError> {
         let Checked { region, keys, internal, sources, file } = checked;
         let (clock, random) = (self.clock.clone(), self.random.clone());
+        let reply_limit = ReplyLimit::for_values(self.value_bytes_max);
         let parts = Parts {
+            reply_limit: reply_limit.clone(),
             tls: self.tls_source()?,
             clock,
             random,
@@ -261,6 +263,7 @@ impl CacheBuilder {
             metrics,
             time_budget: self.time_budget,
             value_bytes_max: self.value_bytes_max,
+            reply_limit,
             store_mode: self.store_mode,
             failover: self.failover,
             clock: self.clock,

@@ -21,6 +21,7 @@ use crate::external::{EntrySource, ExternalEntry, read_all};
 use crate::guard::{Budget, Clock};
 use crate::key::KeySpace;
 use crate::limits;
+use crate::link::ReplyLimit;
 use crate::metrics::{Event, Metrics};
 use crate::outcome::{Cause, Lookup, LookupResult, Remove, RemoveResult, Store, StoreResult, StoreUsed};
 use crate::rate::LocalLimits;
@@ -67,6 +68,7 @@ pub(crate) struct CacheParts {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) time_budget: Duration,
     pub(crate) value_bytes_max: usize,
+    pub(crate) reply_limit: ReplyLimit,
     pub(crate) store_mode: StoreMode,
     /// Whether calls that prefer the external cache turn to the internal one when it fails.
     pub(crate) failover: bool,
@@ -110,6 +112,7 @@ impl Cache {
     /// The same cache for response entries: their keys never meet those of values, an entry may have
     /// `entry_bytes_max` bytes, and a store is waited for.
     pub(crate) fn for_responses(&self, entry_bytes_max: usize) -> Self {
+        self.parts().reply_limit.raise(entry_bytes_max);
         let responses = Some(ResponseUse { value_bytes_max: entry_bytes_max });
         Self { shared: self.shared.clone(), responses }
     }

@@ -1,5 +1,32 @@
-//! The client library for gateways: value caching on the external Redis of a region, or on the
-//! regional Larder cluster, as the caching policies say.
+//! The client library for gateways: caching policies as they are published, on the external Redis of a region
+//! or on the regional Larder cluster.
+//!
+//! It has three layers, each of use without the next:
+//!
+//! | layer | what it does |
+//! |---|---|
+//! | the cache, [`Cache`] | keeps values and counts rate limits, in the store that `caching-type` and the configuration choose |
+//! | response caching, [`http`] | keeps whole responses, around any `tower` service or for policies |
+//! | policies, [`engine`] | runs documents, C# expressions included, for each request |
+//!
+//! # Where to go
+//!
+//! | module | what its pages say |
+//! |---|---|
+//! | [`engine`] | how a request passes a policy, what each statement does, what fails how, [statements of your own](engine#statements-of-your-own) |
+//! | [`policy`] | how a document is read and what is wrong with it; [each statement](policy::rows) with its table and an example |
+//! | [`expression`] | the C# of expressions; [each member](mod@expression::reference) of .NET that they know |
+//! | [`http`] | what is cached, under which key, in which form, and how the backend is guarded |
+//! | [`context`] | what policies see of a request: the gateway fills it in |
+//! | [`external`] | connection strings, and which entry a region uses |
+//! | [`limits`] | every bound of the crate, but for those of single members of .NET |
+//!
+//! In axum: `client/examples/axum` lays the response cache around a router,
+//! `client/examples/engine_in_axum.rs` runs a policy for each request
+//! (`cargo run -p larder-client --example engine_in_axum`). The program `larder-gateway` in
+//! `client/src/bin` is a whole gateway.
+//!
+//! # Getting started: the cache
 //!
 //! ```no_run
 //! use larder_client::{Cache, CachingType, Value};
@@ -14,6 +41,28 @@
 //!     cache.store_value("userprofile-42", &Value::from("Ada"), 3600, CachingType::PreferExternal).await;
 //! }
 //! println!("{:?} from {}", found.result, found.store);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Getting started: a policy
+//!
+//! ```no_run
+//! # use larder_client::Cache;
+//! use larder_client::context::{Context, Request, Url};
+//! use larder_client::engine::{Engine, Forward, Policies};
+//! use larder_client::policy::{Fragments, NamedValues};
+//!
+//! # async fn example(cache: Cache, backend: impl Forward) -> Result<(), Box<dyn std::error::Error>> {
+//! let engine = Engine::builder(cache).build();
+//! let text = std::fs::read_to_string("userprofile.xml")?;
+//! let policy = engine.read(&text, &NamedValues::new(), &Fragments::new())?;
+//! let policies = Policies::of(&policy);
+//! // For each request; `backend` is the gateway's own `Forward`:
+//! let url = Url::parse("https://api.example/users/42").ok_or("no URL")?;
+//! let mut context = Context::new(Request::new(http::Method::GET, url));
+//! let response = engine.run(&policies, &mut context, &backend).await;
+//! # drop(response);
 //! # Ok(())
 //! # }
 //! ```

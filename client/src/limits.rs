@@ -88,6 +88,11 @@ pub const STABLE_AFTER: Duration = Duration::from_secs(1);
 pub const BACKOFF_MIN: Duration = Duration::from_millis(50);
 /// The longest pause between attempts.
 pub const BACKOFF_MAX: Duration = Duration::from_secs(2);
+/// What a server's answer may have beyond twice the largest value: lists of nodes and entries. A connection on which a
+/// larger one comes is closed.
+pub const REPLY_BYTES_SLACK: usize = 4 * 1024 * 1024;
+/// A line in an answer: a status, an error, a number, or the length of what follows.
+pub const REPLY_LINE_BYTES_MAX: usize = 64 * 1024;
 /// The answer of a CONNECT proxy.
 pub const TUNNEL_ANSWER_BYTES: usize = 8 * 1024;
 
@@ -185,13 +190,18 @@ pub const ENGINE_DEPTH_MAX: usize = 128;
 pub const ENGINE_EVENTS_MAX: usize = 1000;
 /// Values that `cache-value` makes at once with others waiting; what is more is made by each for itself.
 pub const ENGINE_FLIGHTS_MAX: usize = 10_000;
+/// Requests that wait for a value that another one makes, per key; more make it for themselves.
+pub const ENGINE_FLIGHT_WAITERS_MAX: usize = 1024;
 /// How long a request waits for a value that another one makes.
 pub const ENGINE_FLIGHT_WAIT: Duration = Duration::from_secs(10);
 /// How often a request waits for others that fail before it makes the value itself.
 pub const ENGINE_FLIGHT_ATTEMPTS: usize = 3;
 /// Rate limits of one request that count after the response; what is more counts as
-/// one call at once.
+/// one call at once. As many counters of `rate-limit` are remembered so that a call counts once in each.
 pub const ENGINE_COUNTS_MAX: usize = 100;
+/// Requests whose clients have left and whose calls are being counted all the same, at once; those of more
+/// are not counted, and the log says so.
+pub const ENGINE_LATE_COUNTS_MAX: usize = 1024;
 /// What the backend may take to answer when no `forward-request` says otherwise.
 pub const FORWARD_TIMEOUT_DEFAULT: Duration = Duration::from_secs(300);
 

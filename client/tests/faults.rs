@@ -8,9 +8,15 @@
 
 mod support;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use larder_client::{Cache, CachingType, Cause, LookupResult, RemoveResult, StoreResult, limits};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
 use support::{Mode, Proxy, RedisServer, TlsRedis, connected, eventually, free_port};
 
 use CachingType::External;
@@ -286,4 +292,57 @@ async fn fault_loading_or_without_its_primary() {
     eventually("it has no primary", async || causes(&cache).await[0] == refused()).await;
     redis.ask(&["REPLICAOF", "NO", "ONE"]);
     recovers(&cache).await;
+}
+
+#[tokio::test]
+async fn fault_an_answer_without_end() {
+    let largest = 2 * limits::VALUE_BYTES_DEFAULT + limits::REPLY_BYTES_SLACK;
+    for (begin, limit) in
+        [("$500000000\r\n", largest), ("*400000000\r\n", largest), ("+", limits::REPLY_LINE_BYTES_MAX)]
+    {
+        let (port, sent, _server) = endless(begin).await;
+        let cache = cache_of(format!("127.0.0.1:{port}")).await;
+        let lookup = cache.lookup_value("k", External, None).await;
+        let cause = lookup.cause().expect("there is no value").to_string();
+        assert!(cause.contains(&format!("the answer is larger than {limit} bytes")), "{begin:?}: {cause}");
+        // What lies in the buffers of two connections was not read.
+        let sent = sent.load(Ordering::Relaxed);
+        assert!(sent < 64 * 1024 * 1024, "{begin:?}: {sent} bytes");
+    }
+}
+
+/// A server that begins its answer to GET so, and goes on until nobody listens: its port, the bytes that it sent, and
+/// its task.
+async fn endless(begin: &'static str) -> (u16, Arc<AtomicUsize>, JoinSet<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counted = sent.clone();
+    let mut server = JoinSet::new();
+    server.spawn(async move {
+        let mut open = JoinSet::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let counted = counted.clone();
+            open.spawn(async move {
+                let mut asked = vec![0; 4096];
+                loop {
+                    let bytes = stream.read(&mut asked).await.unwrap_or(0);
+                    if bytes == 0 {
+                        return;
+                    }
+                    let text = String::from_utf8_lossy(&asked[..bytes]).into_owned();
+                    if text.contains("GET\r\n") {
+                        break;
+                    }
+                    let commands = text.lines().filter(|line| line.starts_with('*')).count();
+                    stream.write_all("+OK\r\n".repeat(commands).as_bytes()).await.unwrap();
+                }
+                stream.write_all(begin.as_bytes()).await.unwrap();
+                while stream.write_all(&[b'x'; 64 * 1024]).await.is_ok() {
+                    counted.fetch_add(64 * 1024, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    (port, sent, server)
 }

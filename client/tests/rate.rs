@@ -5,10 +5,14 @@
 
 mod support;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use larder_client::{Cache, CachingType, Cause, Event, RateLimit, StoreUsed, Take, Taken, Value};
 use support::{RedisServer, connected, eventually, free_port};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 const BUDGET: Duration = Duration::from_secs(5);
@@ -156,4 +160,34 @@ async fn while_the_store_is_away_this_process_counts_and_says_why() {
     .await;
     let nobody = Cache::builder("local").internal(format!("127.0.0.1:{}", free_port())).build().unwrap();
     assert!(nobody.take("k", limit, Take::Count(1)).await.allowed);
+}
+
+#[tokio::test]
+async fn a_take_whose_connection_ends_is_not_sent_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let takes = Arc::new(AtomicUsize::new(0));
+    let counted = takes.clone();
+    let mut server = JoinSet::new();
+    server.spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut asked = vec![0; 4096];
+            while let Ok(bytes @ 1..) = stream.read(&mut asked).await {
+                let text = String::from_utf8_lossy(&asked[..bytes]).into_owned();
+                // Perhaps it was carried out, perhaps not: nobody learns it.
+                if text.contains("LARDER.LIMIT") {
+                    counted.fetch_add(1, Ordering::Relaxed);
+                    break;
+                }
+                let commands = text.lines().filter(|line| line.starts_with('*')).count();
+                stream.write_all("+OK\r\n".repeat(commands).as_bytes()).await.unwrap();
+            }
+        }
+    });
+    let cache = connected(Cache::builder("local").internal(address).time_budget(BUDGET)).await;
+    let limit = limit(1, Duration::from_secs(300));
+    let taken = cache.take("k", limit, Take::Count(1)).await;
+    assert_eq!((taken.allowed, &taken.store), (true, &StoreUsed::None), "{taken:?}");
+    assert!(matches!(taken.cause, Some(Cause::Unreachable(_))), "{taken:?}");
+    assert_eq!(takes.load(Ordering::Relaxed), 1);
 }

@@ -250,6 +250,29 @@ async fn the_cluster_is_watched_and_followed_within_a_second() {
 }
 
 #[tokio::test]
+async fn an_entry_that_the_cluster_cannot_read_changes_nothing_and_is_said() {
+    let (own, other) = (RedisServer::start().await, RedisServer::start().await);
+    let entries = |own: &str| {
+        let of = |name: &str, string: &str| (name.to_owned(), string.to_owned());
+        vec![of("westeurope", own), of("default", &other.address())]
+    };
+    let cluster = FakeCluster::start(Says::List(1, entries(&own.address()))).await;
+    let builder = Cache::builder("West Europe").internal(cluster.address()).watch_external(true);
+    let cache = connected(builder.time_budget(BUDGET)).await;
+    eventually("the entry is in force", async || cache.metrics().external_changes() == 1).await;
+    cluster.say(Says::List(2, entries("")));
+    eventually("it is said", async || {
+        cache.report().warnings().iter().any(|warning| warning.contains("external cache westeurope: "))
+    })
+    .await;
+    let looked = cache.lookup_value("k", PreferExternal, None).await;
+    assert_eq!((looked.result, cache.metrics().external_changes()), (LookupResult::Miss, 1));
+    assert!(matches!(looked.store, StoreUsed::External(_)), "{:?}", looked.store);
+    cluster.say(Says::List(3, vec![("default".to_owned(), other.address())]));
+    eventually("what is removed is left", async || cache.metrics().external_changes() == 2).await;
+}
+
+#[tokio::test]
 async fn a_plain_redis_as_internal_cache_knows_no_entries_and_that_is_said_once() {
     let redis = RedisServer::start().await;
     let builder = Cache::builder("local").internal(redis.address()).watch_external(true);

@@ -87,7 +87,8 @@ fn what_the_documents_name_exists() {
             assert!(ROWS.iter().any(|row| row.name == setting) || setting == "config", "{page}: {name}");
         }
         for name in words_from(&text, "larder_").filter(|name| !OTHER_NAMES.contains(name)) {
-            assert!(metrics.contains(&format!("`{name}`")), "{page}: {name} is no metric");
+            let is_metric = metrics.contains(&format!("`{name}`")) || client_counts(name);
+            assert!(is_metric, "{page}: {name} is no metric");
         }
         // The gateway's flags are its own.
         let runs_node = |line: &&str| line.contains("larder ") || line.contains("cargo run --release");
@@ -114,10 +115,27 @@ fn the_gateway_part_is_that_of_the_client() {
     }
     let rows = read("client/src/bin/larder-gateway/settings/rows.rs");
     let lines = readme.lines().filter(|line| line.contains("larder-gateway") || line.starts_with("    --"));
-    for flag in lines.flat_map(|line| words_from(line, "--")).filter(|flag| !OTHERS_FLAGS.contains(flag)) {
+    let its_page = read("docs/larder-gateway.md");
+    let named = |page, line| words_from(line, "--").map(move |flag| (page, flag));
+    let flags = lines.flat_map(|line| named("README.md", line));
+    let flags = flags.chain(named("docs/larder-gateway.md", &its_page));
+    for (page, flag) in flags.filter(|(_, flag)| !OTHERS_FLAGS.contains(flag)) {
         let is_row = rows.contains(&format!("\"{}\",", flag.trim_start_matches('-')));
-        assert!(is_row || ["--check", "--config"].contains(&flag), "README.md: the gateway has no {flag}");
+        assert!(
+            is_row || ["--check", "--config", "--help"].contains(&flag),
+            "{page}: the gateway has no {flag}"
+        );
     }
+}
+
+/// Whether the client has a metric of this name.
+fn client_counts(name: &str) -> bool {
+    let sources = ["client/src/metrics.rs", "client/src/engine/metrics.rs", "client/src/http/counters.rs"];
+    sources.iter().any(|source| {
+        let text =
+            fs::read_to_string(root().join(source)).unwrap_or_else(|error| panic!("{source}: {error}"));
+        text.contains(&format!("\"{name}\""))
+    })
 }
 
 /// Whether the gateway has the setting of this variable.
@@ -298,12 +316,16 @@ const PAGES: &[&str] = &[
     "docs/commands.md",
     "docs/gateways.md",
     "docs/metrics.md",
+    "docs/policies.md",
+    "docs/larder-gateway.md",
+    "tests/policies/README.md",
+    "tests/reference/README.md",
     "fuzz/README.md",
 ];
 
 /// Variables of the test command.
 const OWN_VARIABLES: &[&str] =
-    &["LARDER_REWRITE", "LARDER_SCRIPT", "LARDER_CASES", "LARDER_CONNECTION_STRING"];
+    &["LARDER_REWRITE", "LARDER_SCRIPT", "LARDER_CASES", "LARDER_CONNECTION_STRING", "LARDER_POLICY"];
 
 /// Crates, and a test.
 const OTHER_NAMES: &[&str] =

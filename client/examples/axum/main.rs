@@ -1,5 +1,5 @@
-//! An axum server whose routes are answered from a cache. It shows how the layer is laid around a router; the
-//! gateway beside it shows values.
+//! An axum server whose routes are answered from a cache. It shows how the layer is laid around a router;
+//! `engine_in_axum` shows policies.
 //!
 //! ```text
 //! cargo run -p larder-client --example axum -- 127.0.0.1:8080 127.0.0.1:6379

@@ -9,7 +9,7 @@ use http::Uri;
 pub struct Url {
     /// `http` or `https`.
     pub scheme: Arc<str>,
-    /// The host, without port.
+    /// The host in lower case, without port.
     pub host: Arc<str>,
     /// The port; the scheme's if the URL names none.
     pub port: u16,
@@ -21,15 +21,17 @@ pub struct Url {
 
 impl Url {
     /// The URL of a request that a server received: its target, with what the target does not say
-    /// from the `Host` header and the scheme of the connection.
+    /// from the `Host` header and the scheme of the connection. A `Host` that names a user is none
+    /// (RFC 9110, section 4.2.4).
     #[must_use]
     pub fn of(target: &Uri, host: &str, scheme: &str) -> Self {
         let scheme = target.scheme_str().unwrap_or(scheme);
-        let authority = target.authority().cloned().or_else(|| host.parse().ok());
+        let named = || host.parse().ok().filter(|_| !host.contains('@'));
+        let authority = target.authority().cloned().or_else(named);
         let standard = if scheme == "https" { 443 } else { 80 };
         Self {
             scheme: scheme.into(),
-            host: authority.as_ref().map_or("", |authority| authority.host()).into(),
+            host: authority.as_ref().map_or("", |authority| authority.host()).to_ascii_lowercase().into(),
             port: authority.as_ref().and_then(http::uri::Authority::port_u16).unwrap_or(standard),
             path: if target.path().is_empty() { "/".into() } else { target.path().into() },
             query: target.query().unwrap_or_default().into(),
@@ -48,6 +50,12 @@ impl Url {
     #[must_use]
     pub fn query_string(&self) -> String {
         if self.query.is_empty() { String::new() } else { format!("?{}", self.query) }
+    }
+
+    /// The pairs of the query as written, in their order, each with its name decoded.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, String)> + '_ {
+        let pairs = self.query.split('&').filter(|pair| !pair.is_empty());
+        pairs.map(|pair| (pair, decode(pair.split('=').next().unwrap_or_default())))
     }
 
     /// The names and values of the query in their order, decoded: `+` is a blank, `%41` an `A`.
@@ -90,6 +98,8 @@ mod tests {
         assert_eq!((&*url.host, url.port, &*url.path, &*url.query), ("api.example", 8080, "/a/b", "x=1"));
         let url = Url::of(&"https://h/".parse().unwrap(), "other", "http");
         assert_eq!((&*url.scheme, &*url.host, url.port), ("https", "h", 443));
+        assert_eq!(&*Url::of(&"/".parse().unwrap(), "API.Example:80", "http").host, "api.example");
+        assert_eq!(&*Url::of(&"/".parse().unwrap(), "evil@api.example", "http").host, "");
         assert_eq!(Url::parse("https://h:1/p"), Some(Url { port: 1, path: "/p".into(), ..url }));
         assert_eq!(Url::parse("/only/a/path"), None);
     }

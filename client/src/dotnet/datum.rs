@@ -16,8 +16,22 @@ use super::regex::{Match, Regex};
 use super::text::{self, Formattable};
 use super::{Exception, ExceptionKind, convert, guid};
 
-/// A value of one of the types that expressions know. Clones of a JSON token, a list and a dictionary
-/// are the same token, list or dictionary, as references are in .NET.
+/// A value of one of the types that expressions know: what a variable holds and an expression gives. Clones
+/// of a JSON token, a list and a dictionary are the same token, list or dictionary, as references are in .NET.
+///
+/// Rust values become one by [`Datum::text`] and `From`, those of a cache by [`Datum::from_value`]; back it goes
+/// by matching, or by [`Datum::to_value`]. The types within the later variants belong to expressions; only their
+/// values as a whole are of use outside.
+///
+/// ```
+/// use larder_client::Value;
+/// use larder_client::context::Datum;
+///
+/// assert_eq!(Datum::from("Ada").type_name(), "string");
+/// assert!(matches!(Datum::from(42), Datum::Int(42)));
+/// assert_eq!(Datum::from(true).to_value().unwrap(), Value::Bool(true));
+/// assert!(Datum::Null.to_value().is_err());
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Datum {
@@ -281,6 +295,30 @@ fn float_text(value: f32) -> String {
     let sign = if value < 0.0 { "-" } else { "" };
     let point = if rest.is_empty() { "" } else { "." };
     format!("{sign}{first}{point}{rest}E+{exponent:02}")
+}
+
+impl From<&str> for Datum {
+    fn from(text: &str) -> Self {
+        Self::text(text)
+    }
+}
+
+impl From<bool> for Datum {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<i32> for Datum {
+    fn from(value: i32) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl From<i64> for Datum {
+    fn from(value: i64) -> Self {
+        Self::Long(value)
+    }
 }
 
 impl From<Number> for Datum {

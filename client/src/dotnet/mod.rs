@@ -16,6 +16,7 @@ pub mod json;
 pub mod limits;
 pub mod linq;
 pub mod math;
+pub mod meter;
 pub mod number;
 pub mod object;
 pub mod order;

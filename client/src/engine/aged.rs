@@ -1,19 +1,7 @@
 //! The stored form of `cache-value`: a value with the time when it was made, and its two durations as
 //! they were evaluated then. So its age does not depend on which gateway asks, or since when it runs.
 //!
-//! In the cache it is a value of bytes (see the envelope's documentation) with these in it, all numbers
-//! little-endian:
-//!
-//! | offset | size | field |
-//! |---|---|---|
-//! | 0 | 4 | `4C 43 56 01`: `LCV` and the version |
-//! | 4 | 8 | when it was made: milliseconds since 1970-01-01T00:00:00 UTC, u64 |
-//! | 12 | 4 | `refresh-after` in seconds, u32 |
-//! | 16 | 4 | `expires-after` in seconds, u32; the cache itself forgets the entry then, too |
-//! | 20 | n | the value as `cache-store-value` would store it |
-//!
-//! Whatever else stands under the key, as a value that `cache-store-value` stored, has no known age: it
-//! is taken as one past its refresh, used only if no new one can be made.
+//! The bytes stand in the engine's manual, under its statements.
 
 use std::time::Duration;
 

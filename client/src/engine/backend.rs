@@ -61,6 +61,7 @@ impl Run<'_> {
         step: Option<&Step>,
     ) -> Result<Flow, StatementError> {
         let started = self.engine.clock.now();
+        self.uncounted.forwarded();
         let forwarded = tokio::time::timeout(options.timeout, self.forwarder.forward(self.context, &options));
         let forwarded = forwarded.await.unwrap_or(Err(ForwardError::Timeout));
         let took = self.engine.clock.now().saturating_sub(started);
@@ -72,6 +73,7 @@ impl Run<'_> {
                 None => return Err(forward_failed(&error)),
             },
         };
+        self.forwarded = Some(response.status);
         let outcome = Outcome::Forwarded(response.status.as_u16());
         self.context.response = Some(response);
         match step {

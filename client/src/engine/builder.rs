@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use super::flights::Flights;
 use super::handle::{Engine, Shared};
 use super::handler::{Handler, NoHandler};
@@ -110,6 +112,7 @@ impl EngineBuilder {
             random: self.random,
             debug_headers: self.debug_headers,
             flights: Flights::default(),
+            late_counts: Arc::new(Semaphore::new(limits::ENGINE_LATE_COUNTS_MAX)),
             metrics: EngineMetrics::default(),
         };
         Engine { shared: Arc::new(shared) }

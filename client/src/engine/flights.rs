@@ -1,5 +1,9 @@
 //! Single flight: of the requests of this process that need the same value, one makes it and the others
 //! wait for it. A bounded table of what is under way.
+//!
+//! Responses have a table of their own (`http/flight.rs`). The two share no more than a map under a lock: what
+//! is told differs (an entry, one that stands in, nobody at all), and there keys are paused and a lead
+//! outlives its request, while here it borrows the table for as long as the statements run.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,7 +20,7 @@ pub(super) type FlightKey = (CachingType, Arc<str>);
 /// What is under way.
 #[derive(Default)]
 pub(super) struct Flights {
-    table: Mutex<HashMap<FlightKey, watch::Receiver<Landing>>>,
+    table: Mutex<HashMap<FlightKey, Arc<watch::Sender<Landing>>>>,
 }
 
 /// How a flight ended; none yet, or not at all if its sender is gone.
@@ -37,7 +41,7 @@ pub(super) enum Ticket<'f> {
     Lead(Leader<'f>),
     /// It waits.
     Wait(watch::Receiver<Landing>),
-    /// It makes it for itself: the table is full.
+    /// It makes it for itself: the table is full, or too many wait for this key.
     Alone,
 }
 
@@ -45,21 +49,23 @@ pub(super) enum Ticket<'f> {
 pub(super) struct Leader<'f> {
     flights: &'f Flights,
     key: FlightKey,
-    sender: watch::Sender<Landing>,
+    sender: Arc<watch::Sender<Landing>>,
 }
 
 impl Flights {
     /// Joins the flight of a key, or begins one.
     pub(super) fn join(&self, key: FlightKey) -> Ticket<'_> {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(receiver) = table.get(&key) {
-            return Ticket::Wait(receiver.clone());
+        match table.get(&key) {
+            Some(flight) if flight.receiver_count() >= limits::ENGINE_FLIGHT_WAITERS_MAX => {
+                return Ticket::Alone;
+            }
+            Some(flight) => return Ticket::Wait(flight.subscribe()),
+            None if table.len() >= limits::ENGINE_FLIGHTS_MAX => return Ticket::Alone,
+            None => {}
         }
-        if table.len() == limits::ENGINE_FLIGHTS_MAX {
-            return Ticket::Alone;
-        }
-        let (sender, receiver) = watch::channel(None);
-        table.insert(key.clone(), receiver);
+        let sender = Arc::new(watch::Sender::new(None));
+        table.insert(key.clone(), sender.clone());
         Ticket::Lead(Leader { flights: self, key, sender })
     }
 }
@@ -67,8 +73,7 @@ impl Flights {
 impl Leader<'_> {
     /// Tells those who wait.
     pub(super) fn land(self, landed: Landed) {
-        // Nobody may be waiting.
-        let _ = self.sender.send(Some(landed));
+        self.sender.send_replace(Some(landed));
     }
 }
 
@@ -105,6 +110,21 @@ mod tests {
         drop(leader);
         assert!(waiting.has_changed().is_err());
         assert!(matches!(flights.join(key("a")), Ticket::Lead(_)));
+    }
+
+    #[test]
+    fn those_who_wait_are_bounded() {
+        let flights = Flights::default();
+        let Ticket::Lead(leader) = flights.join(key("a")) else { panic!() };
+        let mut waiting: Vec<_> =
+            (0..limits::ENGINE_FLIGHT_WAITERS_MAX).map(|_| flights.join(key("a"))).collect();
+        assert!(waiting.iter().all(|ticket| matches!(ticket, Ticket::Wait(_))));
+        assert!(matches!(flights.join(key("a")), Ticket::Alone));
+        assert!(matches!(flights.join(key("b")), Ticket::Lead(_)), "another key");
+        waiting.pop();
+        assert!(matches!(flights.join(key("a")), Ticket::Wait(_)), "one has left");
+        leader.land(Landed::Nothing);
+        assert!(matches!(flights.join(key("a")), Ticket::Lead(_)), "it has landed");
     }
 
     #[test]

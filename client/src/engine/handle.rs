@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use super::builder::EngineBuilder;
 use super::flights::Flights;
 use super::forward::Forward;
@@ -37,6 +39,8 @@ pub(super) struct Shared {
     pub(super) debug_headers: bool,
     /// Values that `cache-value` is making; written by the requests that make them.
     pub(super) flights: Flights,
+    /// For counting the calls of clients that have left.
+    pub(super) late_counts: Arc<Semaphore>,
     pub(super) metrics: EngineMetrics,
 }
 

@@ -115,12 +115,13 @@ fn reason_index(reason: &str) -> usize {
 const REQUESTS: &str = "larder_engine_requests_total";
 const FAILURES: &str = "larder_engine_failures_total";
 const CLASSES: [&str; 6] = ["other", "1xx", "2xx", "3xx", "4xx", "5xx"];
-const REASONS: [&str; 11] = [
+const REASONS: [&str; 12] = [
     EXPRESSION_FAILURE,
     "RateLimitExceeded",
     "BackendConnectionFailure",
     "Timeout",
     "ClientConnectionFailure",
+    "ForwardRefused",
     "BackendErrorStatusCode",
     "CacheRemovalFailure",
     "ResponseVariableNotSet",

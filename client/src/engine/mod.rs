@@ -48,6 +48,7 @@
 //! | an expression, or what it gives is out of range, or a body that it needs is too long | `ExpressionValueEvaluationFailure` | 500 |
 //! | a call beyond a rate limit | `RateLimitExceeded` | 429 with `Retry-After` |
 //! | the backend: no connection; no answer in time; the client's request broke off | `BackendConnectionFailure`, `Timeout`, `ClientConnectionFailure` | 502, 504, 400 |
+//! | the gateway did not send the request, or not all of it | `ForwardRefused` | what the gateway says |
 //! | an error status where `fail-on-error-status-code` is on | `BackendErrorStatusCode` | the backend's |
 //! | a removal where `fail-on-cache-removal-error` is on | `CacheRemovalFailure` | 500 |
 //! | a name or value that no header can have | `InvalidHeader` | 500 |
@@ -98,10 +99,44 @@
 //! before, one that cannot be evaluated yet is no error. The entry carries its time and both durations,
 //! so that its age survives a restart and is the same for all gateways.
 //!
+//! An entry of `cache-value` is a value of bytes (the [envelope](crate::Value)'s), in which numbers are
+//! little-endian:
+//!
+//! | offset | size | field |
+//! |---|---|---|
+//! | 0 | 4 | `4C 43 56 01`: `LCV` and the version |
+//! | 4 | 8 | when it was made: milliseconds since 1970, u64 |
+//! | 12 | 4 | `refresh-after` in seconds, u32 |
+//! | 16 | 4 | `expires-after` in seconds, u32; the cache itself forgets the entry then, too |
+//! | 20 | n | the value as `cache-store-value` would store it |
+//!
+//! Whatever else stands under the key has no known age: it is taken as past its refresh.
+//!
+//! # Rate limits
+//!
+//! | statement | counts for each |
+//! |---|---|
+//! | `rate-limit` | subscription (without one: API) in the scope that the statement stands in |
+//! | an `api`, an `operation` in it | the same, and that API, that operation of it; all limits that apply must have room |
+//! | `rate-limit-by-key` | value of `counter-key`: one counter in all scopes |
+//!
+//! The scope is what [`Policies::within`] calls it, and where that is `operation`, `api` or `product`, that one
+//! operation, API or product of the request. Counters are told apart by `calls` and the period as well: another
+//! number is another counter. Two equal statements of one scope share one, and a call counts once in it.
+//!
+//! Where several limits apply, all are asked before any counts, and a call refused then counts nowhere. The
+//! calls of others may come between asking and counting: a call that an inner limit refuses only then stays
+//! counted in the outer ones. Never more than `calls` get through; a few less may, under such a rush.
+//!
+//! A call that waits for its response to be counted, and whose client leaves once the backend is asked, counts
+//! as one: nobody escapes a limit by hanging up. At most
+//! [`ENGINE_LATE_COUNTS_MAX`](crate::limits::ENGINE_LATE_COUNTS_MAX) such requests are counted at once.
+//! [`Cache::flush`](crate::Cache::flush) waits for them.
+//!
 //! # Statements of your own
 //!
 //! ```
-//! use larder_client::dotnet::Datum;
+//! use larder_client::context::Datum;
 //! use larder_client::engine::{Call, Decision, Handled, Handler, StatementError};
 //!
 //! /// `<require-header name="X-Team" />`: 403 without it; the variable `team` has its value.
@@ -120,7 +155,7 @@
 //!             match larder_client::context::joined(headers, &name) {
 //!                 None => Ok(Decision::Respond(larder_client::context::Response::new(http::StatusCode::FORBIDDEN))),
 //!                 Some(value) => {
-//!                     call.context().variables.set("team", Datum::text(&value));
+//!                     call.context().variables.set("team", Datum::from(&*value));
 //!                     Ok(Decision::Continue)
 //!                 }
 //!             }
@@ -149,6 +184,7 @@ mod flights;
 mod forward;
 mod handle;
 mod handler;
+mod late_counts;
 mod message;
 mod metrics;
 mod policies;

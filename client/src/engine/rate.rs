@@ -3,14 +3,16 @@
 //!
 //! | statement | counted under |
 //! |---|---|
-//! | `rate-limit` | `rate/SCOPE/ENTITY/sub/SUBSCRIPTION`, without subscription `rate/SCOPE/ENTITY/api/API` |
-//! | an `api` in it | the same, and `/api/ID` (or its name) |
-//! | an `operation` in that | the same, and `/operation/ID` (or its name) |
+//! | `rate-limit` | `rate/SCOPE/ENTITY/sub/SUBSCRIPTION/CALLS`, without subscription `rate/SCOPE/ENTITY/api/API/CALLS` |
+//! | an `api` in it | the same with `/api/ID` before its own `/CALLS` |
+//! | an `operation` in that | the same with `/api/ID/operation/ID` before its own `/CALLS` |
 //! | `rate-limit-by-key` | `key/` and the value of `counter-key`: one counter in all scopes |
 //!
-//! SCOPE is what [`Policies::within`](super::Policies::within) calls it; ENTITY the operation, API or
-//! product, where the scope has one of these names. `/` and `%` in a part are `%2F` and `%25`. The
-//! period is part of the key, too: see [`Cache::take`](crate::Cache::take).
+//! SCOPE is what [`Policies::within`](super::Policies::within) calls it; ENTITY the operation (`API.OPERATION`), API
+//! or product, where the scope has one of these names. ID is that of the request's API or operation, its name
+//! if it has no id. `/`, `.` and `%` in a part are `%2F`, `%2E` and `%25`. The period is part of the key,
+//! too: see [`Cache::take`](crate::Cache::take). So two statements of one scope share a counter only if they
+//! say the same, and then a call counts once.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -38,28 +40,46 @@ pub(super) struct Uncounted {
     count: Setting<u32>,
 }
 
+impl Uncounted {
+    pub(super) fn counter(&self) -> (Arc<str>, RateLimit) {
+        (self.key.clone(), self.limit)
+    }
+}
+
 impl Run<'_> {
     /// Every limit that applies must have room: all are asked before any counts.
     pub(super) async fn rate_limit(&mut self, step: &Step, statement: &Limit) -> Result<(), StatementError> {
         let counters = self.counters(statement);
         if counters.len() > 1 {
-            for (key, limit) in &counters {
+            for counter in &counters {
+                if self.counted(counter).is_some() {
+                    continue;
+                }
+                let (key, limit) = counter;
                 let taken = self.take(key, *limit, Take::Check).await;
                 if !taken.allowed {
                     return self.settle(step, &statement.report, (key.clone(), *limit, taken));
                 }
             }
         }
-        let mut least = None;
-        for (key, limit) in counters {
-            let taken = self.take(&key, limit, Take::Count(1)).await;
-            if !taken.allowed {
-                return self.settle(step, &statement.report, (key, limit, taken));
+        let mut least: Option<Settled> = None;
+        for counter in counters {
+            let settled = match self.counted(&counter) {
+                Some(settled) => settled.clone(),
+                None => {
+                    let (key, limit) = counter;
+                    let taken = self.take(&key, limit, Take::Count(1)).await;
+                    (key, limit, taken)
+                }
+            };
+            if !settled.2.allowed {
+                return self.settle(step, &statement.report, settled);
             }
-            let is_least =
-                least.as_ref().is_none_or(|(_, _, other): &Settled| taken.remaining < other.remaining);
-            if is_least {
-                least = Some((key, limit, taken));
+            if self.counted.len() < limits::ENGINE_COUNTS_MAX {
+                self.counted.push(settled.clone());
+            }
+            if least.as_ref().is_none_or(|least| settled.2.remaining < least.2.remaining) {
+                least = Some(settled);
             }
         }
         match least {
@@ -89,7 +109,8 @@ impl Run<'_> {
         let taken = self.take(&key, limit, take).await;
         if taken.allowed && is_later && take == Take::Check {
             let (condition, count) = (condition.clone(), count.clone());
-            self.uncounted.push(Uncounted { step: step.clone(), key: key.clone(), limit, condition, count });
+            let step = step.clone();
+            self.uncounted.add(Uncounted { step, key: key.clone(), limit, condition, count });
         }
         self.settle(step, &statement.report, (key, limit, taken))
     }
@@ -101,13 +122,14 @@ impl Run<'_> {
             return response;
         }
         self.context.response = Some(response);
-        for uncounted in std::mem::take(&mut self.uncounted) {
+        while let Some(uncounted) = self.uncounted.first() {
             let count = self.count_of(&uncounted).await;
             if count > 0 {
                 let taken = self.take(&uncounted.key, uncounted.limit, Take::Force(count)).await;
-                let told = told_of(&taken, uncounted.key);
+                let told = told_of(&taken, uncounted.key.clone());
                 self.tell(&uncounted.step, Outcome::Counted(count), told);
             }
+            self.uncounted.remove_first();
         }
         self.context.response.take().unwrap_or_else(|| Response::new(StatusCode::OK))
     }
@@ -212,24 +234,30 @@ impl Run<'_> {
             None => format!("api/{}", escaped(api)),
         };
         let base = format!("rate/{}/{entity}/{caller}", escaped(scope));
-        let mut counters = vec![(base.as_str().into(), limit(statement.calls, statement.renewal_period))];
+        let mut counters = vec![counter(&base, statement.calls, statement.renewal_period)];
         for part in statement.parts.iter().filter(|part| is_meant(part, api, &context.api.name)) {
-            let api_key = format!("{base}/api/{}", escaped(name_of(part)));
-            counters.push((api_key.as_str().into(), limit(part.calls, part.renewal_period)));
+            let base = format!("{base}/api/{}", escaped(id_or_name(api, &context.api.name)));
+            counters.push(counter(&base, part.calls, part.renewal_period));
             let operation = &context.operation;
             for inner in
                 part.operations.iter().filter(|inner| is_meant(inner, &operation.id, &operation.name))
             {
-                let key = format!("{api_key}/operation/{}", escaped(name_of(inner)));
-                counters.push((key.into(), limit(inner.calls, inner.renewal_period)));
+                let id = escaped(id_or_name(&operation.id, &operation.name));
+                let base = format!("{base}/operation/{id}");
+                counters.push(counter(&base, inner.calls, inner.renewal_period));
             }
         }
         counters
     }
+
+    /// What this request was told when it was counted there.
+    fn counted(&self, (key, limit): &(Arc<str>, RateLimit)) -> Option<&Settled> {
+        self.counted.iter().find(|(counted, period, _)| counted == key && period == limit)
+    }
 }
 
 /// A counter, its limit, and what became of the call.
-type Settled = (Arc<str>, RateLimit, Taken);
+pub(super) type Settled = (Arc<str>, RateLimit, Taken);
 
 /// Whether a part is for this API or operation: its id decides, if it has one, else its name.
 fn is_meant(part: &RateLimitPart, id: &str, name: &str) -> bool {
@@ -240,8 +268,14 @@ fn is_meant(part: &RateLimitPart, id: &str, name: &str) -> bool {
     }
 }
 
-fn name_of(part: &RateLimitPart) -> &str {
-    part.id.as_ref().or(part.name.as_ref()).map_or("", |name| name)
+/// What an API or operation is told apart by: not by what a part calls it, which may be the id of one and the
+/// name of another.
+fn id_or_name<'a>(id: &'a str, name: &'a str) -> &'a str {
+    if id.is_empty() { name } else { id }
+}
+
+fn counter(base: &str, calls: u32, period_seconds: u32) -> (Arc<str>, RateLimit) {
+    (format!("{base}/{calls}").into(), limit(calls, period_seconds))
 }
 
 fn limit(calls: u32, period_seconds: u32) -> RateLimit {
@@ -279,8 +313,8 @@ fn needs_body<T>(setting: &Setting<T>) -> bool {
 }
 
 fn escaped(part: &str) -> Cow<'_, str> {
-    match part.contains(['/', '%']) {
-        true => Cow::Owned(part.replace('%', "%25").replace('/', "%2F")),
+    match part.contains(['/', '.', '%']) {
+        true => Cow::Owned(part.replace('%', "%25").replace('/', "%2F").replace('.', "%2E")),
         false => Cow::Borrowed(part),
     }
 }
@@ -313,7 +347,7 @@ mod tests {
 
     #[test]
     fn parts_of_keys_cannot_run_into_each_other() {
-        assert_eq!(escaped("a/b%"), "a%2Fb%25");
+        assert_eq!(escaped("a/b%.c"), "a%2Fb%25%2Ec");
         assert_eq!(escaped("plain"), "plain");
     }
 }

@@ -5,7 +5,7 @@ use super::failure::StatementError;
 use super::record::Outcome;
 use super::run::{Flow, Ran, Run, Told};
 use crate::context::Response;
-use crate::http::{KeyScope, Looked, LookupRules, StoreRules};
+use crate::http::{KeyScope, Looked, LookupRules, Pending, StoreRules};
 use crate::policy::Step;
 use crate::policy::statement::value_caching::SECONDS;
 use crate::policy::statement::{CacheLookup, CacheStore, DownstreamCaching};
@@ -66,7 +66,7 @@ impl Run<'_> {
             None => None,
         };
         let Some(response) = self.context.response.take() else { return Ok(()) };
-        let Some(pending) = self.pending.take() else {
+        let Some(pending) = self.pending_for(&response) else {
             self.context.response = Some(response);
             return Ok(());
         };
@@ -90,7 +90,7 @@ impl Run<'_> {
 
     /// What response caching still has to know of the response: that nobody stored it.
     pub(super) fn pass(&mut self, response: Response) -> Response {
-        let mut response = match self.pending.take() {
+        let mut response = match self.pending_for(&response) {
             Some(pending) => self.engine.responses.pass(pending, response),
             None => response,
         };
@@ -98,6 +98,14 @@ impl Run<'_> {
             self.engine.responses.explain(reason, self.context.is_traced, &mut response.headers);
         }
         response
+    }
+
+    /// The lookup that this response belongs to. A response that a policy made, or whose status it set, says
+    /// nothing about the backend.
+    fn pending_for(&mut self, response: &Response) -> Option<Pending> {
+        let pending = self.pending.take()?;
+        let is_backends = self.forwarded == Some(response.status);
+        Some(if is_backends { pending } else { pending.not_from_backend() })
     }
 
     async fn lookup_rules(&mut self, statement: &CacheLookup) -> Result<LookupRules, StatementError> {

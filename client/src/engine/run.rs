@@ -5,14 +5,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::failure::{Failed, StatementError};
 use super::forward::{ForwardOptions, Forwarder};
 use super::handle::Shared;
 use super::handler::{Call, Decision};
+use super::late_counts::LateCounts;
 use super::policies::Policies;
-use super::rate::Uncounted;
+use super::rate::Settled;
 use super::record::{Event, Outcome, Record};
 use crate::context::{Context, Response};
 use crate::http::{Pending, SkipReason};
@@ -34,11 +35,15 @@ pub(super) struct Run<'a> {
     depth: usize,
     pub(super) record: Record,
     /// What rate limits want to count when the response is there.
-    pub(super) uncounted: Vec<Uncounted>,
+    pub(super) uncounted: LateCounts<'a>,
+    /// The counters of `rate-limit` in which it has been counted.
+    pub(super) counted: Vec<Settled>,
     /// What rate limits tell the client.
     pub(super) limit_headers: Vec<(HeaderName, HeaderValue)>,
     /// A response lookup that missed, until its response is there.
     pub(super) pending: Option<Pending>,
+    /// What the backend answered, as long as the response is its.
+    pub(super) forwarded: Option<StatusCode>,
     /// Why a response was not looked up.
     pub(super) skipped: Option<SkipReason>,
     /// Whether it makes a value that others may wait for: then it waits for none.
@@ -84,9 +89,11 @@ impl<'a> Run<'a> {
             scope: 0,
             depth: 0,
             record: Record::default(),
-            uncounted: Vec::new(),
+            uncounted: LateCounts::new(engine),
+            counted: Vec::new(),
             limit_headers: Vec::new(),
             pending: None,
+            forwarded: None,
             skipped: None,
             is_making: false,
         }
@@ -120,7 +127,7 @@ impl<'a> Run<'a> {
                 Flow::Found(response) => self.context.response = Some(response),
                 // No `forward-request` in any `backend`: an empty 200, as if it had been answered.
                 Flow::Next => {
-                    self.context.response.get_or_insert_with(|| Response::new(http::StatusCode::OK));
+                    self.context.response.get_or_insert_with(|| Response::new(StatusCode::OK));
                 }
             },
         }
@@ -150,7 +157,7 @@ impl<'a> Run<'a> {
     }
 
     pub(super) fn taken_response(&mut self) -> Response {
-        self.context.response.take().unwrap_or_else(|| Response::new(http::StatusCode::OK))
+        self.context.response.take().unwrap_or_else(|| Response::new(StatusCode::OK))
     }
 
     fn finish(&mut self, mut response: Response) -> Response {
@@ -266,6 +273,7 @@ impl<'a> Run<'a> {
 
     async fn answered(&mut self, step: &Step, statement: &ReturnResponse) -> Ran {
         let response = self.return_response(statement).await?;
+        self.forwarded = None;
         self.tell(step, Outcome::Answered(response.status.as_u16()), Told::default());
         Ok(Flow::Respond(response))
     }
@@ -293,6 +301,7 @@ impl<'a> Run<'a> {
                 Ok(Flow::Next)
             }
             Decision::Respond(response) => {
+                self.forwarded = None;
                 self.tell(step, Outcome::Answered(response.status.as_u16()), Told::default());
                 Ok(Flow::Respond(response))
             }

@@ -42,6 +42,8 @@
 //!   references only if both are `object`, as in C#.
 //! - A variable of an `is` pattern or an `out` argument has a value also where C# is not sure of it.
 //! - The elements of a `byte[]` cannot be changed.
+//! - `Dispose` does nothing: no value here holds anything that has to be given back. `using` takes what has
+//!   `Dispose`, and its variables cannot be changed, as in C#.
 //!
 //! # Where the text ends
 //!
@@ -67,12 +69,12 @@
 //!   assignments, `throw` expressions, `default`.
 //! - `new` with arguments and initialisers, arrays, anonymous objects; lambdas.
 //! - Declarations, `if`, `return`, `foreach`, `for`, `while`, `do`, `switch` over constants, `break`,
-//!   `continue`, `throw`, `try`. Every path through `@{…}` must return.
+//!   `continue`, `throw`, `try`, `using (…)`. Every path through `@{…}` must return.
 //!
 //! # What is refused
 //!
 //! By name ([`Problem::Unsupported`]): query syntax, `async`, `await`, `yield`, `goto` and labels, `unsafe`,
-//! `using`, `lock`, `checked`, `typeof`, `sizeof`, `this`, `ref`, local functions, anonymous methods, tuples, arrays
+//! `using` without parentheses, `lock`, `checked`, `typeof`, `sizeof`, `this`, `ref`, local functions, anonymous methods, tuples, arrays
 //! of several dimensions, patterns after `case`, preprocessor directives, and what is newer than C# 7.
 //! The sizes are limited: [`limits`](crate::limits) says how.
 

@@ -27,7 +27,12 @@ impl Position {
     /// The place behind this text.
     #[must_use]
     pub fn after_text(self, text: &str) -> Self {
-        text.chars().fold(self, Self::after)
+        let count = |text: &str| u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
+        let Some(last) = text.rfind('\n') else {
+            return Self { line: self.line, column: self.column.saturating_add(count(text)) };
+        };
+        let lines = u32::try_from(text.matches('\n').count()).unwrap_or(u32::MAX);
+        Self { line: self.line.saturating_add(lines), column: count(&text[last + 1..]).saturating_add(1) }
     }
 }
 

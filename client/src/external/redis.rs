@@ -9,7 +9,7 @@ use super::{ConnectionString, Endpoint, Protocol};
 use crate::backend::{CommandNames, RedisBackend};
 use crate::guard::{Clock, Random};
 use crate::limits;
-use crate::link::{LinkSettings, Login, Sentinel, TlsError, TlsSource};
+use crate::link::{LinkSettings, Login, ReplyLimit, Sentinel, TlsError, TlsSource};
 use crate::nodes::Nodes;
 
 /// What every backend is made with.
@@ -18,6 +18,8 @@ pub(crate) struct Parts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) tasks: TaskTracker,
+    /// The largest answer of a server, whatever its kind.
+    pub(crate) reply_limit: ReplyLimit,
     /// Whether lookups may go to replicas of a Redis Cluster.
     pub(crate) reads_replicas: bool,
 }
@@ -89,6 +91,7 @@ pub(crate) fn link_settings(
         keep_alive: string.keep_alive(),
         tcp_keep_alive: options.tcp_keep_alive.unwrap_or(true),
         ping: string.command_name("PING").map(str::to_owned),
+        reply_limit: parts.reply_limit.clone(),
         clock: parts.clock.clone(),
         random: parts.random.clone(),
     })

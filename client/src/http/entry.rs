@@ -83,19 +83,25 @@ impl Entry {
         }))
     }
 
-    /// The entry that a value holds; none if it is not one.
+    /// The entry that a value holds; none if it is not one. Headers that no entry keeps are left out.
     pub(super) fn of_value(value: Value) -> Option<Self> {
         let Value::Response(response) = value else { return None };
         let Response { status, reason, headers: fields, body } = *response;
         let mut fields = fields.into_iter();
         let (name, life) = fields.next()?;
         let life = if name == LIFE { life_of(&life)? } else { return None };
+        let status = StatusCode::from_u16(status).ok().filter(|status| !is_part(*status))?;
         let mut headers = HeaderMap::with_capacity(fields.len());
+        let mut is_clean = true;
         for (name, value) in fields {
             let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+            is_clean &= !NOT_KEPT.contains(&name);
             headers.try_append(name, HeaderValue::from_maybe_shared(value).ok()?).ok()?;
         }
-        let status = StatusCode::from_u16(status).ok()?;
+        // Others write entries, too: a length or coding of theirs would be taken for that of this delivery.
+        if !is_clean {
+            headers = kept_headers(&headers, None);
+        }
         let reason = (!reason.is_empty()).then(|| reason.into());
         Some(Self { head: Head { status, reason, headers, life }, body })
     }
@@ -134,6 +140,11 @@ pub(super) fn kept_headers(headers: &HeaderMap, now: Option<HeaderValue>) -> Hea
         kept.insert(header::DATE, now);
     }
     kept
+}
+
+/// Whether a response with this status is no whole one: none is stored, and none is an entry.
+pub(super) fn is_part(status: StatusCode) -> bool {
+    status.is_informational() || matches!(status, StatusCode::PARTIAL_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
 /// The field that holds the entry's life: no header of a response can have this name.

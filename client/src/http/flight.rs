@@ -55,6 +55,8 @@ pub(super) struct Lead {
     flights: Arc<Flights>,
     name: Name,
     state: Arc<watch::Sender<State>>,
+    /// What becomes of the response says nothing about that of others.
+    is_mute: bool,
 }
 
 /// What is to be expected of the next response for the same key.
@@ -91,7 +93,7 @@ impl Flights {
             Place::Vacant(place) => {
                 let (flights, name) = (self.clone(), place.key().clone());
                 let state = place.insert(Arc::new(watch::Sender::new(State::Waiting))).clone();
-                Turn::Lead(Lead { flights, name, state })
+                Turn::Lead(Lead { flights, name, state, is_mute: false })
             }
         }
     }
@@ -126,9 +128,17 @@ impl Lead {
         self.state.send_replace(State::StandIn(entry.clone()));
     }
 
+    /// From now on only an entry is told: without one, another request leads.
+    pub(super) fn mute(&mut self) {
+        self.is_mute = true;
+    }
+
     /// Tells the others that there will be no entry. If the `next` response will not be stored either,
     /// nobody waits for it.
     pub(super) fn go_on(self, next: Next) {
+        if self.is_mute {
+            return;
+        }
         if next == Next::NotStored {
             self.flights.pause(self.name.clone());
         }

@@ -9,7 +9,7 @@ use larder_proto::envelope::Value;
 
 use crate::guard::Budget;
 use crate::limits::{DURATION_SECONDS_MAX, GENERATIONS_MAX};
-use crate::{Cache, CachingType, StoreResult};
+use crate::{Cache, CachingType, LookupResult, StoreResult, StoreUsed};
 
 /// What this process knows of generations. The lock is never held across an await.
 #[derive(Debug)]
@@ -32,24 +32,43 @@ impl Generations {
     }
 
     /// The generation of an API: 0 before its first purge. Asks the cache when the knowledge is too old.
-    pub(super) async fn of(&self, cache: &Cache, caching_type: CachingType, api: &Arc<str>) -> u64 {
+    ///
+    /// # Errors
+    ///
+    /// The cache did not tell, and this process never knew: any entry may be one that a purge has put out of
+    /// reach. The error is the store that was asked.
+    pub(super) async fn of(
+        &self,
+        cache: &Cache,
+        caching_type: CachingType,
+        api: &Arc<str>,
+    ) -> Result<u64, StoreUsed> {
         let name = (caching_type, api.clone());
         if let Some(number) = self.fresh(&name) {
-            return number;
+            return Ok(number);
         }
-        let found = cache.lookup_value(&marker(api), caching_type, None).await.into_value();
-        let number = match found {
-            Some(Value::Long(number)) => u64::try_from(number).unwrap_or(0),
-            // None, or it could not be asked: what was known stands.
-            _ => 0,
-        };
-        self.learn(name, number)
+        let found = cache.lookup_value(&marker(api), caching_type, None).await;
+        match found.result {
+            LookupResult::Hit(Value::Long(number)) => {
+                Ok(self.learn(name, u64::try_from(number).unwrap_or(0)))
+            }
+            LookupResult::Miss | LookupResult::Default(_) | LookupResult::NotConfigured { .. } => {
+                Ok(self.learn(name, 0))
+            }
+            LookupResult::Hit(_) | LookupResult::Unavailable { .. } => {
+                self.remembered(&name).ok_or(found.store)
+            }
+        }
     }
 
     /// What is known without asking.
     pub(super) fn known(&self, caching_type: CachingType, api: &Arc<str>) -> u64 {
+        self.remembered(&(caching_type, api.clone())).unwrap_or(0)
+    }
+
+    fn remembered(&self, name: &(CachingType, Arc<str>)) -> Option<u64> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(&(caching_type, api.clone())).map_or(0, |known| known.number)
+        known.get(name).map(|known| known.number)
     }
 
     /// Begins another generation; `now` is in milliseconds since 1970.

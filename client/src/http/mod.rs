@@ -68,6 +68,8 @@
 //!
 //! - *GET only.* HEAD is answered from entries of GET if [`head`](ResponsesBuilder::head) says so, and never
 //!   stored. Requests with a body, a `Range` or an `Upgrade` pass by: an entry is answered whole or not at all.
+//!   So do requests to the layer whose target and `Host` name different hosts, or that have user information in
+//!   one of them: what is behind the layer may take the other one.
 //! - *On a miss* `Cache-Control`, `Pragma` and the five conditions are taken from the request, so that the
 //!   backend answers in full; [`Pending::removed_headers`] has them. On a hit the client's conditions are
 //!   answered with 304 if [`conditional`](ResponsesBuilder::conditional) says so: `If-None-Match` by weak
@@ -132,6 +134,9 @@
 //! | u16, text, u32, bytes | each field: name and value; the first is `:larder` |
 //! | the rest | the body, as it was sent, `Content-Encoding` included |
 //!
+//! An entry with a status that is never stored is none, and headers that are not stored are left out when an
+//! entry is read, whoever wrote it.
+//!
 //! `:larder` is `1 stored=MS fresh=S stale=S age=S`: when it was stored (milliseconds since 1970), the seconds
 //! of its freshness, those after it in which it may stand in for a failing backend, and the age that it had
 //! when it came. The cache keeps it for `fresh` + `stale` seconds. An entry without `stale` is fresh as
@@ -143,14 +148,16 @@
 //! [`Responses::remove`] takes a key as the debug header shows it. [`Responses::purge`] begins another
 //! generation of an API: all its entries are out of reach, in this process at once, in others within a
 //! second. The number lies in the cache under `@http:SERVICE/generation;api=NAME`; a process asks for it once
-//! a second and API, and never goes back to a lower one. [`KeyScope::generation`] does the same by
+//! a second and API, and never goes back to a lower one. If it cannot be read, and the process never knew it, every
+//! lookup is a miss. [`KeyScope::generation`] does the same by
 //! configuration.
 //!
 //! # Guarding the backend
 //!
 //! - *Single flight* ([`single_flight`](ResponsesBuilder::single_flight), on): of the requests of one process
 //!   for one key one asks, the others wait for its entry, for 5 s at most. If there will be none they go
-//!   on at once, and for 10 s nobody waits for that key; if its client leaves, the next one asks.
+//!   on at once, and for 10 s nobody waits for that key; if its client leaves, or a policy answers in the
+//!   backend's place ([`Pending::not_from_backend`]), the next one asks.
 //! - *Origin limit* ([`origin_limit`](ResponsesBuilder::origin_limit), off): so many misses of one API and
 //!   operation may be at the backend; others wait, then get 503 with `Retry-After`, or go on.
 //! - *Stale if error* ([`stale_if_error`](ResponsesBuilder::stale_if_error), off): an entry is kept longer and

@@ -36,6 +36,8 @@ pub(super) struct PendingParts {
 #[derive(Debug)]
 pub(super) struct Asked {
     pub(super) key: ResponseKey,
+    /// The store that did not tell the generation: no entry may be used then.
+    pub(super) unasked: Option<StoreUsed>,
     pub(super) caching_type: CachingType,
     pub(super) client: ClientSide,
     pub(super) is_traced: bool,
@@ -57,6 +59,17 @@ impl Pending {
     #[must_use]
     pub fn removed_headers(&self) -> &HeaderMap {
         &self.parts.removed
+    }
+
+    /// Says that the response is not the backend's: the gateway made it, of this request alone perhaps. No
+    /// entry stands in for it, whatever its status is. If it is not stored, nothing follows from that for
+    /// those who wait: one of them asks the backend.
+    pub fn not_from_backend(mut self) -> Self {
+        self.parts.stale = None;
+        if let Some(lead) = &mut self.parts.lead {
+            lead.mute();
+        }
+        self
     }
 
     /// Whether there is an entry that can stand in for a failing backend: see

@@ -22,11 +22,14 @@ pub enum SkipReason {
     ClientNoStore,
     /// A HEAD for which there is no entry: its answer cannot be one.
     HeadMiss,
+    /// It does not say clearly which host it is for: its target and `Host` name different ones, `Host` cannot be
+    /// read or is there twice, or there is user information in one of them.
+    Host,
 }
 
 impl SkipReason {
     /// Every reason with its word and its text, in the order of the enum.
-    pub const ALL: [(Self, &'static str, &'static str); 7] = [
+    pub const ALL: [(Self, &'static str, &'static str); 8] = [
         (Self::Method, "method", "the method is not GET"),
         (Self::Authorization, "authorization", "the request has an Authorization header"),
         (Self::Range, "range", "the request asks for a range"),
@@ -34,6 +37,7 @@ impl SkipReason {
         (Self::Upgrade, "upgrade", "the request asks for another protocol"),
         (Self::ClientNoStore, "client-no-store", "the client says no-store"),
         (Self::HeadMiss, "head-miss", "there is no entry that a HEAD could be answered from"),
+        (Self::Host, "host", "the request does not say clearly which host it is for"),
     ];
 
     /// The word for it in metrics and in the debug header.

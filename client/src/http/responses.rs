@@ -169,7 +169,8 @@ impl Responses {
         let Shared { generations, cache, .. } = &*self.shared;
         let generation = generations.of(cache, rules.caching_type, &scope.api).await;
         let asked = Asked {
-            key: self.key_of(&view, rules, scope, generation),
+            key: self.key_of(&view, rules, scope, generation.clone().unwrap_or(0)),
+            unasked: generation.err(),
             caching_type: rules.caching_type,
             client: ClientSide::of(rules, self.settings().backend_freshness),
             is_traced: scope.is_traced || self.settings().debug_headers,
@@ -223,6 +224,7 @@ impl Responses {
         let length = view.headers.get(http::header::CONTENT_LENGTH);
         let has_body = length.is_some_and(|length| length != "0") || has(http::header::TRANSFER_ENCODING);
         match () {
+            () if !view.host_is_clear => Some(SkipReason::Host),
             () if !has_method => Some(SkipReason::Method),
             () if is_private => Some(SkipReason::Authorization),
             () if has(http::header::RANGE) => Some(SkipReason::Range),
@@ -261,6 +263,9 @@ impl Responses {
     }
 
     async fn held(&self, asked: &Asked) -> Held {
+        if let Some(store) = &asked.unasked {
+            return Held::Nothing("unavailable", store.clone());
+        }
         let found = self.shared.cache.lookup_value(asked.key.as_str(), asked.caching_type, None).await;
         let nothing = |reason| Held::Nothing(reason, found.store.clone());
         match found.result {

@@ -17,7 +17,7 @@ use super::pending::Pending;
 use super::reply::Reply;
 use super::responses::{Found, Responses};
 use super::storing::{Begun, Came};
-use super::view::{View, authority};
+use super::view::{Host, View};
 use crate::guard::Budget;
 
 /// A service whose responses are cached; made by a [`ResponseCacheLayer`](super::ResponseCacheLayer).
@@ -61,8 +61,8 @@ where
 {
     let (mut parts, body) = request.into_parts();
     let scope = rules.scope(&parts);
-    let authority = authority(&parts.uri, &parts.headers);
-    let view = View::of_parts(&parts.method, &parts.uri, authority.as_ref(), &mut parts.headers);
+    let host = Host::of(&parts.uri, &parts.headers);
+    let view = View::of_parts(&parts.method, &parts.uri, &host, &mut parts.headers);
     let responses = &rules.responses;
     match responses.find(view, &rules.lookup, &scope).await {
         Found::Hit(reply) | Found::Refused(reply) => Ok(whole(reply)),

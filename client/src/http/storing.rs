@@ -13,7 +13,7 @@ use super::capture::{Capturing, Space};
 use super::counters::ResponseEvent;
 use super::date;
 use super::directives::Directives;
-use super::entry::{Entry, Head, Life, kept_headers};
+use super::entry::{Entry, Head, Life, is_part, kept_headers};
 use super::flight::{Lead, Next};
 use super::key::ResponseKey;
 use super::pending::{Pending, PendingParts};
@@ -46,14 +46,15 @@ impl Responses {
     /// `cache-store`: has the response stored once its body has come to its end, and gives the client
     /// the body as it comes. The client-facing headers are written here.
     ///
-    /// Where the backend failed (500, 502, 503, 504) and an entry may stand in, the result is that.
+    /// Where the backend failed (500, 502, 503, 504) and an entry may stand in, the result is that. Of
+    /// another response than the backend's say so first: [`Pending::not_from_backend`].
     #[must_use]
     pub fn store(&self, pending: Pending, rules: StoreRules, response: Response) -> Response {
         self.go_on(pending, Some(rules), response)
     }
 
     /// The response of a miss for which no `cache-store` comes: it is not stored, and whoever waits for
-    /// it goes on at once.
+    /// it goes on at once, unless it is [none of the backend's](Pending::not_from_backend).
     #[must_use]
     pub fn pass(&self, pending: Pending, response: Response) -> Response {
         self.go_on(pending, None, response)
@@ -164,12 +165,11 @@ impl Responses {
     ) -> Result<u32, NotStored> {
         let settings = self.settings();
         let says = Directives::of(came.headers);
-        let is_part = came.status.is_informational() || PARTS.contains(&came.status);
         let limit = settings.body_bytes_max as u64;
         match rules.cache_response {
             Some(false) => return Err(NotStored::Declined),
             None if came.status != StatusCode::OK => return Err(NotStored::Status),
-            _ if is_part => return Err(NotStored::Partial),
+            _ if is_part(came.status) => return Err(NotStored::Partial),
             _ => {}
         }
         let fresh = u32::try_from(rules.duration.min(DURATION_SECONDS_MAX)).ok().filter(|fresh| *fresh > 0);
@@ -343,9 +343,6 @@ const BACKEND_FAILED: [StatusCode; 4] = [
     StatusCode::SERVICE_UNAVAILABLE,
     StatusCode::GATEWAY_TIMEOUT,
 ];
-
-/// Not whole.
-const PARTS: [StatusCode; 2] = [StatusCode::PARTIAL_CONTENT, StatusCode::NOT_MODIFIED];
 
 /// What the envelope adds to a field.
 const FIELD_BYTES: usize = 6;

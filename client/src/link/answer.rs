@@ -13,11 +13,18 @@ pub(crate) struct Say<'a> {
     pub(crate) command: &'a Cmd,
     /// ASKING before it: the slot is on its way to this node.
     pub(crate) asking: bool,
+    /// Whether it may be carried out twice: then it is sent once more if its connection ends.
+    pub(crate) repeatable: bool,
 }
 
 impl<'a> Say<'a> {
     pub(crate) fn plain(command: &'a Cmd) -> Self {
-        Self { command, asking: false }
+        Self { command, asking: false, repeatable: true }
+    }
+
+    /// For a command that counts each time it is carried out.
+    pub(crate) fn once(command: &'a Cmd) -> Self {
+        Self { repeatable: false, ..Self::plain(command) }
     }
 }
 

@@ -7,6 +7,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, ErrorKind, ProtocolVersion, RedisConnectionInfo, RedisError, Value};
 
 use super::answer::Refusal;
+use super::bounded::Bounded;
 use super::stream;
 use super::{LinkSettings, Login, Sentinel};
 use crate::external::Endpoint;
@@ -93,6 +94,7 @@ async fn connect_one(settings: &LinkSettings, endpoint: &Endpoint) -> Result<Con
 
 async fn log_in(settings: &LinkSettings, endpoint: &Endpoint, login: &Login) -> Result<Connected, String> {
     let stream = stream::open(settings, endpoint).await.map_err(|error| error.to_string())?;
+    let stream = Bounded::new(stream, settings.reply_limit.clone());
     let config = AsyncConnectionConfig::new()
         .set_response_timeout(None)
         .set_connection_timeout(None)

@@ -93,15 +93,15 @@ impl Link {
 
     /// Sends a command and waits for its answer within the budget.
     ///
-    /// A command whose connection ends is sent once more on the next one: only commands that may
-    /// be repeated belong here.
+    /// A command whose connection ends is sent once more on the next one if it may be repeated: nobody knows
+    /// whether it was carried out.
     pub(crate) async fn call(&self, say: Say<'_>, budget: Budget) -> Result<Value, CallError> {
         let shared = &*self.shared;
         let permit = budget.run(shared.in_flight.acquire()).await;
         let Some(Ok(_permit)) = permit else { return Err(Cause::Overloaded.into()) };
         let first = shared.live_after(0, budget).await?;
         match shared.send(&first, say, budget).await {
-            Err(Failure::ConnectionEnded(_)) => {}
+            Err(Failure::ConnectionEnded(_)) if say.repeatable => {}
             other => return other.map_err(Failure::into_error),
         }
         let second = shared.live_after(first.generation, budget).await?;

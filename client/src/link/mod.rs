@@ -2,6 +2,7 @@
 //! What is said on it is left to the backends.
 
 mod answer;
+mod bounded;
 mod connect;
 mod keeper;
 mod settings;
@@ -9,6 +10,7 @@ mod stream;
 mod tls;
 
 pub(crate) use answer::{CallError, Refusal, Say};
+pub(crate) use bounded::ReplyLimit;
 pub(crate) use keeper::Link;
 pub(crate) use settings::{LinkSettings, Login, Sentinel};
 pub use tls::TlsError;

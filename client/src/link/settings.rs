@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 
-use super::TlsSettings;
+use super::{ReplyLimit, TlsSettings};
 use crate::external::{Endpoint, Secret};
 use crate::guard::{Clock, Random};
 
@@ -35,6 +35,8 @@ pub(crate) struct LinkSettings {
     pub(crate) keep_alive: Option<Duration>,
     /// Keep-alive of the socket.
     pub(crate) tcp_keep_alive: bool,
+    /// The largest answer that is read.
+    pub(crate) reply_limit: ReplyLimit,
     /// The command that asks whether the server is there; none if it may not be sent.
     pub(crate) ping: Option<String>,
     pub(crate) clock: Arc<dyn Clock>,

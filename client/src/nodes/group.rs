@@ -88,10 +88,23 @@ impl Nodes {
     ///
     /// A command whose connection ends is sent once more: only commands that may be repeated belong here.
     pub(crate) async fn call(&self, key: &[u8], command: &Cmd, budget: Budget) -> Result<Value, CallError> {
+        self.say(key, Say::plain(command), budget).await
+    }
+
+    /// As a call, for a command that must not be carried out twice.
+    pub(crate) async fn call_once(
+        &self,
+        key: &[u8],
+        command: &Cmd,
+        budget: Budget,
+    ) -> Result<Value, CallError> {
+        self.say(key, Say::once(command), budget).await
+    }
+
+    async fn say(&self, key: &[u8], mut say: Say<'_>, budget: Budget) -> Result<Value, CallError> {
         let shared = &*self.shared;
         let map = shared.map.load_full();
         let mut node = map.and_then(|map| map.owner(Slot::of(key)).cloned());
-        let mut say = Say::plain(command);
         for _ in 0..limits::REDIRECTS_MAX {
             let link = node.as_ref().map_or(&shared.seed, |node| &node.link);
             let answer = link.call(say, budget).await;
@@ -99,7 +112,7 @@ impl Nodes {
             let Some((next, asking)) = shared.redirection(&error, node.as_deref()) else { return Err(error) };
             let Some(next) = shared.node(&next) else { return Err(error) };
             node = Some(next);
-            say = Say { command, asking };
+            say = Say { asking, ..say };
         }
         Err(Cause::Refused("MOVED".into()).into())
     }

@@ -17,6 +17,8 @@ pub struct Row {
     pub flags: Flags,
     /// What the manual says besides.
     pub note: &'static str,
+    /// One as a policy may have it, for the manual.
+    pub example: &'static str,
     /// Makes the statement of an element without errors.
     pub(super) build: fn(Parts) -> Statement,
 }

@@ -48,7 +48,7 @@ pub(super) fn similar(name: &str) -> Option<&'static Row> {
     rows.map(|row| (distance(row), row)).filter(|(d, _)| *d <= 2).min_by_key(|(d, _)| *d).map(|(_, row)| row)
 }
 
-/// Markdown: each statement with its sections, attributes and elements.
+/// Markdown: each statement with its sections, attributes, elements and an example.
 #[must_use]
 pub fn manual() -> String {
     let mut text = "# Statements\n".to_owned();
@@ -61,6 +61,7 @@ pub fn manual() -> String {
         if let Some(content) = content(&row.element) {
             let _ = write!(text, "\n{content}\n");
         }
+        let _ = write!(text, "\n```xml\n{}\n```\n", row.example);
     }
     text
 }
@@ -149,6 +150,7 @@ const SIMILAR_BYTES_MAX: usize = 32;
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Document, Fragments, NamedValues, Section};
     use super::*;
 
     #[test]
@@ -163,6 +165,26 @@ mod tests {
                 let default = attribute.presence.default();
                 let is_read = default.is_none_or(|default| attribute.kind.read(default).is_some());
                 assert!(is_read, "{} {}", row.element.name, attribute.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_example_is_a_statement_of_its_row() {
+        let fragments = Fragments::new().with("sign-in", "<fragment><set-status code=\"401\" /></fragment>");
+        for row in ROWS {
+            let allowed: Vec<_> =
+                Section::ALL.into_iter().filter(|section| row.sections.contains(*section)).collect();
+            assert!(!allowed.is_empty(), "{}", row.element.name);
+            for section in allowed {
+                let text = format!("<policies><{section}>{}</{section}></policies>", row.example);
+                let read = Document::read_to_run(&text, &NamedValues::new(), &fragments, &|_| false);
+                let document = read.unwrap_or_else(|problems| panic!("{}: {problems:#}", row.element.name));
+                let [step] = document.section(section) else {
+                    panic!("{} is one statement", row.element.name)
+                };
+                assert_eq!(&*step.name, row.element.name);
+                assert!(Document::read(&text, &NamedValues::new(), &fragments).is_ok());
             }
         }
     }

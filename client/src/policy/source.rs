@@ -137,7 +137,7 @@ impl Source {
 }
 
 /// So long, and no longer, is the way from a mark to a position.
-const MARK_BYTES: usize = 256;
+const MARK_BYTES: usize = 64;
 /// What an error quotes at most.
 const QUOTE_CHARACTERS: usize = 40;
 /// What an error shows of a line at most.

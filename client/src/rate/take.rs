@@ -37,8 +37,9 @@ impl Cache {
     /// here meanwhile is not added to the store's count once it is back. This process counts for the
     /// [`RATE_KEYS_MAX`](limits::RATE_KEYS_MAX) keys it saw last.
     ///
-    /// A take whose connection ends under it is sent once more: it may be counted twice, never let more
-    /// through.
+    /// A take whose connection ends under it, or whose answer does not come in time, is not sent again, for it may
+    /// have been carried out: it is counted in this process, with the cause. If the store has counted it as
+    /// well, that is one call less for others there, never more for anybody.
     ///
     /// The key in the store is `@+limit/PERIOD-MS/` and the key as it would be for a value of the same
     /// service; no value's key begins so. Limits of different periods never share a count, limits that

@@ -54,7 +54,7 @@ async fn a_condition_that_fails_stands_in_its_when() {
 async fn without_on_error_the_answer_is_a_500_that_names_no_value() {
     let gateway = Gateway::start().await;
     let mut context = get("/");
-    context.variables.set("secret", larder_client::dotnet::Datum::text("s3cr3t"));
+    context.variables.set("secret", larder_client::context::Datum::text("s3cr3t"));
     let text = "<policies><inbound><set-variable name=\"x\" value=\"@((int)context.Variables[\"secret\"])\" />\
                 </inbound></policies>";
     let mut ran = gateway.run(text, context).await;

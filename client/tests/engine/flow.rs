@@ -126,10 +126,12 @@ async fn the_body_of_a_request_is_read_before_it_is_sent_where_the_policy_says_s
 
 #[tokio::test]
 async fn a_backend_that_does_not_answer_is_an_error() {
+    let too_long = http::StatusCode::PAYLOAD_TOO_LARGE;
     for (error, reason, status) in [
         (ForwardError::Connection("refused".to_owned()), "BackendConnectionFailure", 502),
         (ForwardError::Timeout, "Timeout", 504),
         (ForwardError::Client("closed".to_owned()), "ClientConnectionFailure", 400),
+        (ForwardError::Refused { status: too_long, why: "too long".to_owned() }, "ForwardRefused", 413),
     ] {
         let gateway = Gateway::before(Backend::new(move |_| Err(error.clone()))).await;
         let ran = gateway.get("<policies><backend><forward-request /></backend></policies>").await;
@@ -137,6 +139,8 @@ async fn a_backend_that_does_not_answer_is_an_error() {
         assert_eq!((ran.status(), ran.error()), (status, Some(error)));
         let ran = gateway.get("<policies></policies>").await;
         assert_eq!((ran.status(), ran.error()), (status, Some(format!("{reason} backend "))));
+        let counted = format!("larder_engine_failures_total{{reason=\"{reason}\"}} 2");
+        assert!(gateway.engine.metrics().to_string().lines().any(|line| line == counted), "{counted}");
     }
 }
 

@@ -59,7 +59,7 @@ impl Handler for Own {
                         note += &call.value(line).await?.to_text("").unwrap();
                     }
                     let note = format!("{} {note}", call.section());
-                    call.context().variables.set("note", larder_client::dotnet::Datum::text(&note));
+                    call.context().variables.set("note", larder_client::context::Datum::text(&note));
                     Ok(Decision::Continue)
                 }
                 "stop" => Ok(Decision::Respond(response(202, "stopped"))),

@@ -13,6 +13,7 @@ mod flow;
 mod gateway;
 mod handlers;
 mod messages;
+mod own_responses;
 mod rate_limits;
 mod records;
 mod responses;

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use larder_client::context::{Api, Context, Operation, Subscription};
-use larder_client::engine::Policies;
+use larder_client::context::{Api, Context, Operation, Response, Subscription};
+use larder_client::engine::{Forward, ForwardError, ForwardOptions, Policies};
+use tokio::sync::Semaphore;
 
 use crate::gateway::{Backend, Gateway, get, request, response};
 
@@ -92,6 +93,83 @@ async fn an_api_and_an_operation_in_it_have_limits_of_their_own() {
 
 fn subscribed(api: &str, operation: &str) -> Context {
     Context { subscription: subscriber("s").subscription, ..of_api(api, operation) }
+}
+
+/// Each has its own count, and in one that says the same a call counts once.
+#[tokio::test]
+async fn two_limits_of_one_scope_and_period_do_not_count_a_call_twice() {
+    let gateway = Gateway::start().await;
+    let limit = |calls: u32| format!("<rate-limit calls=\"{calls}\" renewal-period=\"60\" />");
+    for (id, calls, expected) in [("a", [4, 4], 4), ("b", [5, 2], 2), ("c", [2, 5], 2)] {
+        let text = inbound(&calls.map(limit).concat());
+        let policies = Policies::of(&gateway.policy(&text));
+        assert_eq!(passed(&gateway, &policies, 6, || subscriber(id)).await, expected, "{calls:?}");
+    }
+    let twice = "<api id=\"x\" calls=\"4\" renewal-period=\"60\" /><api name=\"x name\" calls=\"4\" \
+                 renewal-period=\"60\" />";
+    let text = format!("<rate-limit calls=\"9\" renewal-period=\"60\">{twice}</rate-limit>");
+    let policies = Policies::none().within("product", &gateway.policy(&inbound(&text)));
+    assert_eq!(passed(&gateway, &policies, 6, || subscribed("x", "")).await, 4);
+}
+
+#[tokio::test]
+async fn entities_whose_names_run_together_are_counted_apart() {
+    let gateway = Gateway::start().await;
+    let limit = gateway.policy(&inbound("<rate-limit calls=\"2\" renewal-period=\"60\" />"));
+    let policies = Policies::none().within("operation", &limit);
+    for (api, operation) in [("a.b", "c"), ("a", "b.c"), ("a%2Eb", "c")] {
+        assert_eq!(
+            passed(&gateway, &policies, 3, || subscribed(api, operation)).await,
+            2,
+            "{api} {operation}"
+        );
+    }
+    // The id of one API may be the name of another.
+    let parts = "<api id=\"x\" calls=\"2\" renewal-period=\"60\" /><api name=\"x\" calls=\"2\" \
+                 renewal-period=\"60\" />";
+    let text = format!("<rate-limit calls=\"9\" renewal-period=\"60\">{parts}</rate-limit>");
+    let policies = Policies::none().within("product", &gateway.policy(&inbound(&text)));
+    for (id, name) in [("x", "n"), ("y", "x")] {
+        let of = || {
+            let mut context = subscribed(id, "");
+            context.api = Arc::new(Api { id: id.into(), name: name.into(), ..Api::default() });
+            context
+        };
+        assert_eq!(passed(&gateway, &policies, 3, of).await, 2, "{id} {name}");
+    }
+}
+
+/// Who has the backend work and does not wait for the answer has called all the same.
+#[tokio::test]
+async fn a_client_that_hangs_up_is_counted() {
+    let gateway = Gateway::start().await;
+    let text = inbound(
+        "<rate-limit-by-key calls=\"2\" renewal-period=\"60\" counter-key=\"k\" \
+         increment-condition=\"@(context.Response.StatusCode == 200)\" />",
+    );
+    let policies = Policies::of(&gateway.policy(&text));
+    let silent = Silent(Semaphore::new(0));
+    for _ in 0..2 {
+        let mut context = get("/");
+        let mut run = std::pin::pin!(gateway.engine.answer(&policies, &mut context, &silent));
+        tokio::select! {
+            _ = &mut run => panic!("the backend does not answer"),
+            asked = silent.0.acquire() => asked.unwrap().forget(),
+        }
+    }
+    assert!(gateway.engine.cache().flush().await);
+    assert_eq!(gateway.run_scopes(&policies, get("/")).await.status(), 429);
+    assert_eq!(gateway.backend.calls(), 0);
+}
+
+/// Tells that it was asked, and never answers.
+struct Silent(Semaphore);
+
+impl Forward for Silent {
+    async fn forward(&self, _: &mut Context, _: &ForwardOptions) -> Result<Response, ForwardError> {
+        self.0.add_permits(1);
+        std::future::pending().await
+    }
 }
 
 #[tokio::test]

@@ -219,6 +219,29 @@ fn statements_run() {
 }
 
 #[test]
+fn using_is_a_block_with_variables_of_its_own() {
+    check(&[
+        (
+            "@{ using (var h = new HMACSHA256(Encoding.UTF8.GetBytes(\"k\"))) { return h.ComputeHash(new byte[0]).Length; } }",
+            "32",
+        ),
+        (
+            "@{ var n = 0; using (SHA256 a = SHA256.Create(), b = SHA256.Create()) n = a.HashSize + b.HashSize; using (MD5.Create()) { n++; } return n; }",
+            "513",
+        ),
+        (
+            "@{ Func<int> f; foreach (var i in new[] { 1, 2 }) { using (var h = SHA1.Create()) { f = () => h.HashSize; if (i == 1) continue; return f() + i; } } return 0; }",
+            "162",
+        ),
+        (
+            "@{ try { using (var h = SHA1.Create()) { throw new Exception(\"in\"); } } catch (Exception e) { return e.Message; } }",
+            "in",
+        ),
+        ("@{ using (null) { return 1; } }", "1"),
+    ]);
+}
+
+#[test]
 fn lambdas_close_over_variables() {
     check(&[
         ("@{ Func<int, int> twice = x => x * 2; return twice(4); }", "8"),

@@ -144,6 +144,91 @@ fn time_is_limited() {
     assert!(clock.0.load(Ordering::Relaxed) < 100, "the clock is asked now and then");
 }
 
+/// The time of the machine.
+#[derive(Debug)]
+struct Running(std::time::Instant);
+
+impl Running {
+    #[expect(clippy::disallowed_methods, reason = "a test measures real time")]
+    fn begin() -> Self {
+        Self(std::time::Instant::now())
+    }
+}
+
+impl Clock for Running {
+    fn now(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+#[test]
+fn the_default_time_holds_within_one_member() {
+    let long = "var t = new string('a', 1000000);";
+    for expression in [
+        // Every search looks through the whole rest, for a match of one character.
+        "return Regex.Replace(t, \"[a-z]+[0-9]|[a-z]\", \"x\");",
+        "return Regex.Replace(t, \"[a-z]+[0-9]|[a-z]\", m => \"x\");",
+        "return new Regex(\"[a-z]+[0-9]|[a-z]\").Replace(t, \"x\", 90000);",
+        "return Regex.Matches(t, \"[a-z]+[0-9]|[a-z]\").Count;",
+        "return Regex.Split(t, \"[a-z]+[0-9]|[a-z]\").Length;",
+        "var m = Regex.Match(t, \"[a-z]+[0-9]|[a-z]\"); while (m.Success) { m = m.NextMatch(); } return 1;",
+        // Every place is counted from the beginning.
+        "int n = 0; foreach (Match m in Regex.Matches(t, \"a{20}\")) { n = n ^ m.Index; } return n;",
+        "for (int i = 0; i < 100000; i++) { Regex.IsMatch(\"a\", \"(a{200}){10}\" + i); } return 1;",
+        // Every separator is looked for at every place.
+        "return t.Split(new string('x', 5000).ToCharArray()).Length;",
+        "return t.Trim(new string('x', 5000).ToCharArray()).Length + t.IndexOfAny(new string('x', 5000).ToCharArray());",
+        // The same long text, hashed and compared many times.
+        "return Enumerable.Repeat(t, 100000).Distinct().Count();",
+        "return Enumerable.Repeat(t, 100000).GroupBy(x => x).Count();",
+        "return Enumerable.Repeat(t, 10000).OrderBy(x => x).Count();",
+        "return Enumerable.Repeat(t, 100000).Contains(t + \"b\");",
+    ] {
+        let clock = Running::begin();
+        let limits = EvaluationLimits::default();
+        let surroundings = Surroundings { clock: &clock, wall_clock: &Still, random: &Still, limits };
+        let error = failure(&format!("@{{ {long} {expression} }}"), &surroundings);
+        let is_limit = error.contains("takes too long") || error.contains("too many steps");
+        assert!(is_limit, "{expression}: {error}");
+        // Twice the limit, and what a machine that does other things as well takes away.
+        assert!(clock.now() < 4 * limits.time, "{expression}: {:?}", clock.now());
+    }
+}
+
+#[test]
+fn many_matches_in_a_long_text_are_no_reason_to_stop() {
+    let limits = EvaluationLimits { time: Duration::MAX, ..EvaluationLimits::default() };
+    let surroundings = Surroundings { limits, ..SURROUNDINGS };
+    let text = "@{ var t = Regex.Replace(new string(' ', 90000), \" \", \"12345678, \"); int n = 0; \
+                foreach (Match m in Regex.Matches(t, \"([0-9]+), \")) { n += m.Groups[1].Value.Length; } return n; }";
+    let compiled = compile(text, Position::START, Wanted::Any).unwrap();
+    let counted = compiled.evaluate(&mut given(), &surroundings).unwrap();
+    assert!(matches!(counted, larder_client::dotnet::Datum::Int(720_000)), "{counted:?}");
+}
+
+#[test]
+fn a_replacement_is_bounded_while_it_is_written() {
+    let limits = EvaluationLimits { time: Duration::MAX, ..EvaluationLimits::default() };
+    let surroundings = Surroundings { limits, ..SURROUNDINGS };
+    let text = "@{ var t = new string('a', 1000000); return Regex.Replace(t, \"^a\", string.Join(\"\", Enumerable.Repeat(\"$_\", 100000))).Length; }";
+    assert!(failure(text, &surroundings).contains("16 MiB"));
+    let match_result = "@{ return Regex.Match(new string('a', 1000000), \"a\").Result(string.Join(\"\", Enumerable.Repeat(\"$_\", 100000))).Length; }";
+    assert!(failure(match_result, &surroundings).contains("16 MiB"));
+}
+
+#[test]
+fn a_list_is_paid_for_before_it_is_made() {
+    for expression in [
+        "@(Enumerable.Count(new byte[900000]))",
+        "@(new string('a', 900000).First())",
+        "@(new byte[900000].First())",
+    ] {
+        let limits = EvaluationLimits { bytes: 1_000_000, ..SURROUNDINGS.limits };
+        let error = failure(expression, &Surroundings { limits, ..SURROUNDINGS });
+        assert!(error.contains("too many bytes"), "{expression}: {error}");
+    }
+}
+
 #[test]
 fn the_deepest_evaluation_needs_little_stack() {
     let thread = std::thread::Builder::new().stack_size(1 << 21);

@@ -183,6 +183,19 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (r#"@{ foreach (var c in 5) { } return 1; }"#, "line 1, column 22: int cannot be walked through"),
     (r#"@{ throw 5; }"#, "line 1, column 10: expected Exception, found int"),
+    (
+        r#"@{ using (var a = 1) { } return 1; }"#,
+        "line 1, column 15: int has no Dispose(): it needs no 'using'",
+    ),
+    (r#"@{ using ("a") { } return 1; }"#, "line 1, column 11: string has no Dispose(): it needs no 'using'"),
+    (
+        r#"@{ using (var a = SHA1.Create()) { a = null; } return 1; }"#,
+        "line 1, column 36: 'a' cannot be changed: it is the variable of a 'using'",
+    ),
+    (
+        r#"@{ using (var a = SHA1.Create()) { } return a; }"#,
+        "line 1, column 45: there is no variable or type 'a'",
+    ),
     (r#"@{ try { } catch (string) { } return 1; }"#, "line 1, column 19: string is no exception"),
     (r#"@{ switch (1) { case 1: case 1: break; } return 1; }"#, "line 1, column 30: this label stands twice"),
     (

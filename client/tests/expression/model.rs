@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use proptest::prelude::*;
 
-use larder_client::dotnet::Datum;
+use larder_client::context::Datum;
 
 use crate::evaluation::{given, value_of};
 

@@ -4,8 +4,8 @@
 use larder_client::expression::syntax::{
     Argument, ArgumentValue, AssignmentOperator, Block, Body, CaseLabel, Catch, Declaration, Element,
     Expression, ExpressionKind, ForInitial, Identifier, Initialiser, InterpolationPart, Lambda, LambdaBody,
-    Literal, NamePart, OutTarget, Pattern, Program, Statement, StatementKind, Step, StepKind, SwitchSection,
-    Type, TypeKind, UnaryOperator,
+    Literal, NamePart, OutTarget, Pattern, Program, Resource, Statement, StatementKind, Step, StepKind,
+    SwitchSection, Type, TypeKind, UnaryOperator,
 };
 
 pub(crate) fn program(program: &Program) -> String {
@@ -315,6 +315,13 @@ fn statement(statement: &Statement) -> String {
         }
         StatementKind::Switch { value, sections } => {
             format!("switch ({}) {{ {} }}", expression(value), each(sections, " ", section))
+        }
+        StatementKind::Using { resource, body } => {
+            let resource = match resource {
+                Resource::Declaration(it) => declaration(it),
+                Resource::Expression(value) => expression(value),
+            };
+            format!("using ({resource}) {}", block(body))
         }
         StatementKind::Empty => ";".to_owned(),
     }

@@ -24,7 +24,7 @@ fn a_whole_expression_knows_where_it_stands() {
 }
 
 pub(crate) const SHAPES: &[&str] = &[
-    // Keys, as the reference's section 7.4 lists them.
+    // Keys, as published policies make them.
     r#"@("flag")"#,
     r#"@((string)context.Variables["acct"])"#,
     r#"@("ip-" + (string)context.Variables["acct"])"#,

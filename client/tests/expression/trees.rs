@@ -8,8 +8,8 @@ use larder_client::expression::syntax::{
     AnonymousMember, Argument, ArgumentValue, AssignmentOperator, BinaryOperator, Block, Body, Branch,
     CaseLabel, Catch, Declaration, Declarator, Element, Expression, ExpressionKind, ForInitial, Identifier,
     Initialiser, InterpolationPart, Lambda, LambdaBody, Literal, NamePart, OutTarget, Parameter, Pattern,
-    Predefined, Program, Statement, StatementKind, Step, StepKind, SwitchSection, Term, Type, TypeKind,
-    UnaryOperator,
+    Predefined, Program, Resource, Statement, StatementKind, Step, StepKind, SwitchSection, Term, Type,
+    TypeKind, UnaryOperator,
 };
 use larder_client::expression::{Position, Span};
 use proptest::collection::vec;
@@ -351,6 +351,7 @@ fn statement() -> BoxedStrategy<Statement> {
                     .prop_map(|(condition, body)| StatementKind::While { condition, body }),
                 (expression(), looped).prop_map(|(condition, body)| StatementKind::Do { body, condition }),
                 tried(body.clone()),
+                used(body.clone()),
                 switch(body),
             ]
             .prop_map(done)
@@ -384,6 +385,13 @@ fn tried(body: impl Strategy<Value = Block> + Clone + 'static) -> BoxedStrategy<
     (body.clone(), vec(catch, 0..3), body)
         .prop_map(|(body, catches, finally)| StatementKind::Try { body, catches, finally: Some(finally) })
         .boxed()
+}
+
+fn used(body: impl Strategy<Value = Block> + 'static) -> BoxedStrategy<StatementKind> {
+    let declared = (option::of(type_name()), expression())
+        .prop_map(|(declared, value)| Resource::Declaration(declaration(declared, value)));
+    let resource = prop_oneof![declared, expression().prop_map(Resource::Expression)];
+    (resource, body).prop_map(|(resource, body)| StatementKind::Using { resource, body }).boxed()
 }
 
 fn switch(body: impl Strategy<Value = Block> + 'static) -> BoxedStrategy<StatementKind> {

@@ -118,3 +118,28 @@ fn the_file_of_the_manual_is_right() {
     }
     assert!(!text.contains("secret") && !text.contains("the-key"), "{text}");
 }
+
+#[test]
+fn failover_is_explained() {
+    let args = ["--policy", "p.xml", "--backend", "http://127.0.0.1:9000", "--failover"];
+    let file = [("p.xml", EXAMPLE)];
+    let both = check(&file, &[&args[..], &["--external", "Default=cache.example.net"]].concat());
+    assert!(both.1.contains("failover: while the external cache fails, prefer-external turns"), "{}", both.1);
+    let one = check(&file, &args);
+    assert!(one.1.contains("failover has no effect"), "{}", one.1);
+    assert!(!check(&file, &args[..4]).1.contains("failover"));
+}
+
+#[test]
+fn a_policy_alone_can_be_checked() {
+    let (status, text) = check(&[("p.xml", EXAMPLE)], &["--policy", "p.xml"]);
+    assert_eq!(status, 0, "{text}");
+    assert!(text.starts_with("0 errors, 0 warnings\n"), "{text}");
+    assert!(
+        text.contains("route /* (all methods) -> no backend yet: to serve, give --backend, policy p.xml"),
+        "{text}"
+    );
+    let (status, text) =
+        check(&[("p.xml", "<policies><inbound><nothing /></inbound></policies>")], &["--policy", "p.xml"]);
+    assert_eq!((status, text.contains("backend")), (1, false), "{text}");
+}

@@ -8,6 +8,7 @@ mod support;
 mod backend;
 mod check;
 mod client;
+mod framing;
 mod life;
 mod limits;
 mod policies;

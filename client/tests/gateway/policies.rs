@@ -16,7 +16,10 @@ async fn the_example_asks_the_backend_once_and_lets_ten_calls_through() {
         assert_eq!(answer.header("x-larder-trace"), "", "nobody asked for a trace");
     }
     assert_eq!(backend.asked(), ["GET /42"], "asked once");
-    assert_eq!(redis.get("userprofile-42").as_deref(), Some("GET /42 "));
+    eventually("the store that nobody waited for has ended", async || {
+        redis.get("userprofile-42").as_deref() == Some("GET /42 ")
+    })
+    .await;
     let ttl: i64 = redis::from_redis_value(redis.ask(&["TTL", "userprofile-42"])).unwrap();
     assert!((3500..=3600).contains(&ttl), "{ttl}");
     let refused = gateway.get("/42");
@@ -115,6 +118,7 @@ async fn statements_of_the_gateway_change_where_a_request_goes() {
                 <set-method>DELETE</set-method>
                 <set-query-parameter name="x y" exists-action="append"><value>@("1&" + "2")</value></set-query-parameter>
                 <set-query-parameter name="a" exists-action="delete" />
+                <set-query-parameter name="b-c" exists-action="override"><value>3</value></set-query-parameter>
               </when>
             </choose>
           </inbound></policies>"#,
@@ -124,12 +128,116 @@ async fn statements_of_the_gateway_change_where_a_request_goes() {
     let gateway = Gateway::configured(backend.port, config, &[("p.xml", &policy)]).await;
     for (path, wanted) in [
         ("/rewrite/7?a=1&b=2", "GET /v2/7?from=1&b=2 "),
+        ("/rewrite/7?%61=1&b=2", "GET /v2/7?from=1&b=2 "),
         ("/other?a=1", "GET /base/other?a=1 "),
-        ("/method?a=1&b=2", "DELETE /method?b=2&x%20y=1%262 "),
+        ("/method?a=1&b=2", "DELETE /method?b=2&x%20y=1%262&b-c=3 "),
+        ("/method?%61=1&b%2Dc=2", "DELETE /method?x%20y=1%262&b-c=3 "),
         ("/plain?a=1", "GET /plain?a=1 "),
     ] {
         let answer = gateway.get(path);
         assert_eq!(answer.text(), wanted, "{path}");
     }
     assert_eq!(other.asked(), ["GET /base/other?a=1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failover_turns_to_the_internal_cache_while_the_external_one_is_away() {
+    let (backend, inside, mut outside) =
+        (Backend::start().await, RedisServer::start().await, RedisServer::start().await);
+    let external = format!("Default={}", outside.address());
+    let internal = inside.address();
+    let args = ["--internal", &internal, "--external", &external, "--failover", "--time-budget-ms", "2000"];
+    let gateway = Gateway::start(backend.port, EXAMPLE, &args).await;
+    assert_eq!(gateway.get("/42").status, 200);
+    eventually("it is stored outside", async || outside.get("userprofile-42").is_some()).await;
+    assert_eq!(inside.get("userprofile-42"), None);
+    outside.kill();
+    assert_eq!(gateway.get("/42").status, 200);
+    eventually("it is stored inside", async || inside.get("userprofile-42").is_some()).await;
+    backend.asked();
+    assert_eq!((gateway.get("/42").status, backend.asked().len()), (200, 0), "the internal cache answers");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_for_a_store() {
+    let (backend, redis) = (Backend::start().await, RedisServer::start().await);
+    let policy = r#"<policies><inbound><cache-store-value key="k" value="v" duration="60" /><cache-lookup-value key="k" variable-name="v" /><set-header name="X-Found"><value>@((string)context.Variables["v"])</value></set-header></inbound></policies>"#;
+    let args = ["--internal", &redis.address(), "--time-budget-ms", "8000"];
+    let gateway = Gateway::start(backend.port, policy, &args).await;
+    redis.signal("STOP");
+    let answer = gateway.get("/42");
+    redis.signal("CONT");
+    assert_eq!((answer.status, backend.header("x-found").as_str()), (200, "v"), "it reads its own write");
+    assert!(answer.took.as_secs() < 4, "{:?}", answer.took);
+    eventually("it is stored", async || redis.get("k").as_deref() == Some("v")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_waits_for_responses_that_are_being_stored() {
+    let (backend, redis) = (Backend::start().await, RedisServer::start().await);
+    let policy = r#"<policies><inbound><cache-lookup vary-by-developer="false" vary-by-developer-groups="false" /></inbound><outbound><cache-store duration="60" /></outbound></policies>"#;
+    let args = ["--internal", &redis.address(), "--time-budget-ms", "20000"];
+    let mut gateway = Gateway::start(backend.port, policy, &args).await;
+    let address = gateway.address.clone();
+    let asked = tokio::task::spawn_blocking(move || crate::client::ask(&address, "GET", "/gate", &[], ""));
+    eventually("the backend is asked", async || backend.asked() == ["GET /gate"]).await;
+    redis.signal("STOP");
+    backend.open_gate();
+    assert_eq!(asked.await.unwrap().status, 200);
+    gateway.signal("TERM");
+    eventually("nobody new is let in", async || std::net::TcpStream::connect(&gateway.address).is_err())
+        .await;
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    assert_eq!(gateway.ended(), None, "a store is under way");
+    redis.signal("CONT");
+    eventually("it has ended", async || gateway.ended() == Some(0)).await;
+    assert_ne!(redis.keys(), 0);
+}
+
+const CACHED: &str = r#"<policies><inbound><cache-lookup vary-by-developer="false" vary-by-developer-groups="false"><vary-by-query-parameter>a</vary-by-query-parameter></cache-lookup></inbound><outbound><cache-store duration="60" /></outbound></policies>"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_stored_and_asked_again_is_a_matter_of_settings() {
+    let (backend, redis) = (Backend::start().await, RedisServer::start().await);
+    let internal = redis.address();
+    let no_cache = ["Cache-Control: no-cache"];
+    let plain = Gateway::start(backend.port, CACHED, &["--internal", &internal]).await;
+    plain.get("/42");
+    plain.send("GET", "/42", &no_cache, "");
+    assert_eq!(backend.asked().len(), 1, "what a client says does not count");
+    plain.get("/big");
+    plain.get("/big");
+    assert_eq!(backend.asked().len(), 2, "it is too large");
+    let args = [
+        "--internal",
+        &internal,
+        "--honour-client-no-cache",
+        "--value-bytes-max",
+        "8388608",
+        "--purge-seen-ms",
+        "0",
+    ];
+    let other = Gateway::start(backend.port, CACHED, &args).await;
+    other.send("GET", "/42", &no_cache, "");
+    assert_eq!(backend.asked().len(), 1);
+    other.get("/big");
+    eventually("it is stored", async || {
+        backend.asked();
+        other.get("/big").body.len() == 3 << 20 && backend.asked().is_empty()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_so_many_misses_are_at_the_backend() {
+    let (backend, redis) = (Backend::start().await, RedisServer::start().await);
+    let args = ["--internal", &redis.address(), "--origin-parallel", "1", "--origin-wait-ms", "10"];
+    let gateway = Gateway::start(backend.port, CACHED, &args).await;
+    let address = gateway.address.clone();
+    let first = tokio::task::spawn_blocking(move || crate::client::ask(&address, "GET", "/gate", &[], ""));
+    eventually("the backend is asked", async || backend.asked() == ["GET /gate"]).await;
+    let refused = gateway.get("/other?a=1");
+    assert_eq!((refused.status, refused.header("retry-after").is_empty()), (503, false));
+    backend.open_gate();
+    assert_eq!(first.await.unwrap().status, 200);
 }

@@ -95,14 +95,14 @@ const CALLERS: &str = r#"
 async fn a_subscription_key_says_who_calls() {
     let backend = Backend::start().await;
     let gateway = Gateway::configured(backend.port, CALLERS, &[("names.xml", NAMES)]).await;
-    let ada = "default|* /*|gold|Ada's|Ada|-";
+    let ada = "default|default|gold|Ada's|Ada|-";
     for (path, headers, wanted) in [
         ("/42", &["Ocp-Apim-Subscription-Key: first-key"][..], ada),
         ("/42", &["ocp-apim-subscription-key: second-key"], ada),
         ("/42?a=1&subscription-key=second-key", &[], ada),
-        ("/42", &["Ocp-Apim-Subscription-Key: other"], "default|* /*||||-"),
-        ("/42?subscription-key=", &[], "default|* /*||||-"),
-        ("/42", &[], "default|* /*||||-"),
+        ("/42", &["Ocp-Apim-Subscription-Key: other"], "default|default||||-"),
+        ("/42?subscription-key=", &[], "default|default||||-"),
+        ("/42", &[], "default|default||||-"),
     ] {
         let answer = gateway.send("GET", path, headers, "");
         assert_eq!((answer.status, answer.text().as_str()), (200, wanted), "{path} {headers:?}");
@@ -123,6 +123,8 @@ async fn without_a_known_key_a_request_may_be_refused() {
     let known = gateway.send("GET", "/42?a=1", &["Ocp-Apim-Subscription-Key: first-key"], "");
     assert_eq!((known.status, backend.header("ocp-apim-subscription-key").as_str()), (200, ""));
     assert_eq!(gateway.get("/42?a=1&subscription-key=first-key&b=2").text(), "GET /42?a=1&b=2 ");
+    let escaped = gateway.get("/42?a=%31&subscription%2Dkey=first-key&%73ubscription-key=second-key&b+c=2");
+    assert_eq!(escaped.text(), "GET /42?a=%31&b+c=2 ");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -151,4 +153,86 @@ async fn policies_of_all_scopes_run_from_the_outside_in() {
     let wanted = "global,product,api";
     crate::support::eventually("the new policy is in force", async || gateway.get("/").text() == wanted)
         .await;
+}
+
+/// Answers with what the URL and the headers say of the host.
+const HOSTS: &str = r#"<policies><inbound><return-response><set-body>@(
+    context.Request.OriginalUrl.Scheme + " " + context.Request.OriginalUrl.Host + " " + context.Request.OriginalUrl.Port
+    + " " + context.Request.OriginalUrl.Path + " " + context.Request.Headers.GetValueOrDefault("Host", "-")
+)</set-body></return-response></inbound></policies>"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_has_one_host_or_is_refused() {
+    let backend = Backend::start().await;
+    let gateway = Gateway::start(backend.port, HOSTS, &[]).await;
+    let ask = |target: &str, host: &str| {
+        let text = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close, host\r\n\r\n");
+        crate::client::send(&gateway.address, &text)
+    };
+    for (target, host, wanted) in [
+        ("/1", "api.example", "http api.example 80 /1 api.example"),
+        ("/1", "API.Example:80", "http api.example 80 /1 api.example"),
+        ("/1", "api.example:81", "http api.example 81 /1 api.example:81"),
+        ("http://api.EXAMPLE:80/1", "api.example", "http api.example 80 /1 api.example"),
+        ("http://api.example", "api.example", "http api.example 80 / api.example"),
+    ] {
+        assert_eq!(ask(target, host).text(), wanted, "{target} {host}");
+    }
+    for (target, host) in [
+        ("http://evil.example/1", "api.example"),
+        ("http://api.example/1", ""),
+        ("http://api.example:81/1", "api.example"),
+        ("http://evil@api.example/1", "api.example"),
+        ("https://api.example/1", "api.example"),
+        ("/1", "evil@api.example"),
+        ("/1", "api.example:99999"),
+        ("/1", "api.example/x"),
+    ] {
+        assert_eq!(ask(target, host).status, 400, "{target} {host}");
+    }
+    let old = crate::client::send(&gateway.address, "GET http://api.example/1 HTTP/1.0\r\n\r\n");
+    assert_eq!(old.text(), "http api.example 80 /1 api.example");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_spelling_passes_by_a_stricter_route() {
+    let backend = Backend::start().await;
+    let config = r#"
+        backend = "BACKEND"
+        policy = "nothing.xml"
+        [[route]]
+        path = "/admin/*"
+        subscription-required = true
+        [[route]]
+        path = "/shop/*"
+        api-path = "/shop"
+        [[route]]
+        path = "/*"
+        [[subscription]]
+        id = "s"
+        key = "the-key"
+    "#;
+    let gateway = Gateway::configured(backend.port, config, &[("nothing.xml", NOTHING)]).await;
+    for path in [
+        "/%61dmin/x",
+        "//admin/x",
+        "/admin%2Fx",
+        "/admin%2fx",
+        "/admin%5Cx",
+        "/%5Cadmin/x",
+        "/%2Fadmin",
+        "/admin//x",
+    ] {
+        assert_eq!(gateway.get(path).status, 401, "{path}");
+    }
+    // What is taken away from a path must stand there as it is taken away.
+    for path in ["//shop/x", "/shop%2Fx"] {
+        assert_eq!(gateway.get(path).status, 400, "{path}");
+    }
+    assert!(backend.asked().is_empty());
+    for (path, wanted) in
+        [("/%75sers/a%2Fb//%7e?a=%61", "GET /users/a%2Fb//~?a=%61 "), ("/%73hop/x%20", "GET /x%20 ")]
+    {
+        assert_eq!(gateway.get(path).text(), wanted, "{path}");
+    }
 }

@@ -105,3 +105,17 @@ fn help_names_every_flag_and_no_value() {
         assert!(text.contains(part), "{part}: {text}");
     }
 }
+
+#[test]
+fn a_variable_that_is_no_setting_is_named() {
+    let dir = TempDir::new();
+    let policy = write(&dir, "policy.xml", "<policies />");
+    let variables = [("LARDER_GATEWAY_REGOIN", SECRET), ("LARDER_GATEWAY_REGION", "west")];
+    let (status, said) = ended(&["--check", "--policy", &policy], &variables);
+    assert_eq!(status, 0, "{said}");
+    assert!(
+        said.contains("larder-gateway: warning: the variable LARDER_GATEWAY_REGOIN is no setting\n"),
+        "{said}"
+    );
+    assert_eq!(said.matches("is no setting").count(), 1, "{said}");
+}

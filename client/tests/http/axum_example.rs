@@ -1,9 +1,8 @@
-//! The axum example as a user runs it: the program itself, with a real Redis.
+//! The axum examples as a user runs them: the programs themselves, with a real Redis.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 
 use crate::support::{RedisServer, eventually};
 
@@ -13,9 +12,9 @@ struct Example {
 }
 
 impl Example {
-    fn start(redis: &RedisServer) -> Self {
+    fn start(name: &str, redis: &RedisServer) -> Self {
         let args = ["127.0.0.1:0", &redis.address()];
-        let mut child = Command::new(program()).args(args).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = Command::new(program(name)).args(args).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("listening on ").unwrap().to_owned();
@@ -45,7 +44,7 @@ impl Drop for Example {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_axum_example_answers_from_the_cache() {
     let redis = RedisServer::start().await;
-    let example = Example::start(&redis);
+    let example = Example::start("axum", &redis);
     let (head, body) = example.ask("GET", "/orders/7?page=1&utm=x", "");
     assert!(head.contains("x-larder-cache: miss"), "{head}");
     assert_eq!(body, "order 7\n");
@@ -74,18 +73,33 @@ async fn the_axum_example_answers_from_the_cache() {
     );
 }
 
-fn program() -> &'static str {
-    static PROGRAM: OnceLock<String> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let build =
-            ["build", "--quiet", "-p", "larder-client", "--example", "axum", "--message-format", "json"];
-        let built = Command::new(env!("CARGO")).args(build).stderr(Stdio::inherit()).output().unwrap();
-        assert!(built.status.success());
-        let built = String::from_utf8(built.stdout).unwrap();
-        let found = built.lines().rev().find_map(|line| {
-            let (_, rest) = line.split_once("\"executable\":\"")?;
-            rest.split_once('"').map(|(path, _)| path.to_owned())
-        });
-        found.expect("cargo names the program")
-    })
+#[tokio::test(flavor = "multi_thread")]
+async fn the_axum_example_with_an_engine_runs_its_policy() {
+    let redis = RedisServer::start().await;
+    let example = Example::start("engine_in_axum", &redis);
+    let (head, body) = example.ask("GET", "/orders/7?page=1&utm=x", "");
+    assert!(head.starts_with("http/1.1 200") && head.contains("x-larder-cache-use: miss"), "{head}");
+    assert!(head.contains("x-order-path: /orders/7"), "{head}");
+    assert_eq!(body, "order 7\n");
+    let stored = async || {
+        let (head, body) = example.ask("GET", "/orders/7?page=1&utm=y", "");
+        head.contains("x-larder-cache-use: hit") && body == "order 7\n"
+    };
+    eventually("the response comes from the cache", stored).await;
+    let (head, _) = example.ask("GET", "/orders/7?page=2", "");
+    assert!(head.contains("x-larder-cache-use: miss"), "{head}");
+    let (head, _) = example.ask("GET", "/other", "");
+    assert!(head.starts_with("http/1.1 404"), "{head}");
+}
+
+fn program(name: &str) -> String {
+    let build = ["build", "--quiet", "-p", "larder-client", "--example", name, "--message-format", "json"];
+    let built = Command::new(env!("CARGO")).args(build).stderr(Stdio::inherit()).output().unwrap();
+    assert!(built.status.success());
+    let built = String::from_utf8(built.stdout).unwrap();
+    let found = built.lines().rev().find_map(|line| {
+        let (_, rest) = line.split_once("\"executable\":\"")?;
+        rest.split_once('"').map(|(path, _)| path.to_owned())
+    });
+    found.expect("cargo names the program")
 }

@@ -1,11 +1,11 @@
-//! Section 10 of the reference: what users of it complain about, and what holds here instead.
+//! What users of the published policies complain about, and what holds here instead.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
 use larder_client::http::{
-    KeyParts, KeyScope, LookupRules, NotStored, ResponseEvent, Responses, SetCookie, SkipReason,
+    KeyParts, KeyScope, Looked, LookupRules, NotStored, ResponseEvent, Responses, SetCookie, SkipReason,
     UnlistedQuery, Vary,
 };
 use larder_client::{CachingType, RemoveResult, StoreResult};
@@ -124,6 +124,29 @@ async fn complaint_no_flush_a_purge_reaches_every_entry_of_an_api_in_every_gatew
     assert_eq!(bed.responses.purge("api", CachingType::default()).await, StoreResult::Stored);
     assert_eq!(bed.text(&api, &mut get("/a"), &rules).await, "fresh");
     assert_eq!(bed.responses.metrics().get(ResponseEvent::Stored), 6);
+}
+
+/// A process that has just started must not take what a purge has put out of reach.
+#[tokio::test]
+async fn a_generation_that_cannot_be_read_is_a_miss() {
+    let bed = Bed::new().await;
+    let rules = LookupRules::default();
+    let marker = "@http:default/generation;api=api";
+    assert_eq!(bed.get("/a", &rules, "old").await, How::Miss);
+    // Nothing that `GET` can read.
+    bed.redis.ask(&["LPUSH", marker, "x"]);
+    let started = Responses::builder(cache(&bed.redis).await).build();
+    let scope = KeyScope { is_traced: true, ..KeyScope::new("api") };
+    let Looked::Miss(pending) = started.lookup(&mut get("/a"), &rules, &scope).await else {
+        panic!("an entry of whatever generation")
+    };
+    let response = started.pass(pending, ok("new"));
+    let told = "miss; store=internal; reason=unavailable, no-cache-store";
+    assert_eq!(response.headers["x-larder-cache"], told);
+    // Who knew it before goes on with that.
+    assert_eq!(bed.get("/a", &rules, "x").await, How::Hit);
+    bed.redis.ask(&["DEL", marker]);
+    assert!(matches!(started.lookup(&mut get("/a"), &rules, &scope).await, Looked::Hit(_)));
 }
 
 #[tokio::test]

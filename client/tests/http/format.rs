@@ -27,9 +27,55 @@ async fn an_entry_has_the_key_and_the_fields_of_the_manual() {
 #[tokio::test]
 async fn an_entry_written_by_hand_is_answered() {
     let bed = Bed::new().await;
-    let mut payload = 203_u16.to_le_bytes().to_vec();
-    payload.extend([0, 0, 2, 0]);
-    for (name, value) in [(":larder", "1 stored=1704067195000 fresh=60 stale=0 age=1"), ("x-by", "hand")] {
+    write(&bed, 203, &[("x-by", "hand")]);
+    let (how, response) = bed.call(&mut get("/a"), &LookupRules::default(), minute(), ok("x")).await;
+    assert_eq!(
+        (how, response.status.as_u16(), &response.headers["age"]),
+        (How::Hit, 203, &"6".parse().unwrap())
+    );
+    assert_eq!(response.headers["x-by"], "hand");
+    assert_eq!(text(response).await, "by hand");
+}
+
+/// Whoever wrote the entry: where a response ends is never told by it.
+#[tokio::test]
+async fn headers_of_one_connection_in_an_entry_are_left_out() {
+    let bed = Bed::new().await;
+    let fields = [
+        ("transfer-encoding", "chunked"),
+        ("content-length", "3"),
+        ("connection", "x-hop"),
+        ("x-hop", "1"),
+        ("set-cookie", "a=b"),
+        ("x-larder-cache", "hit"),
+        ("x-by", "hand"),
+    ];
+    write(&bed, 200, &fields);
+    let (how, response) = bed.call(&mut get("/a"), &LookupRules::default(), minute(), ok("x")).await;
+    let mut names: Vec<&str> = response.headers.keys().map(http::HeaderName::as_str).collect();
+    names.sort_unstable();
+    assert_eq!((how, names), (How::Hit, vec!["age", "cache-control", "content-length", "x-by"]));
+    let lengths: Vec<_> = response.headers.get_all("content-length").iter().collect();
+    assert_eq!(lengths, ["7"]);
+    assert_eq!(text(response).await, "by hand");
+}
+
+#[tokio::test]
+async fn an_entry_that_is_no_whole_response_is_none() {
+    let bed = Bed::new().await;
+    for status in [100, 101, 199, 206, 304] {
+        write(&bed, status, &[]);
+        assert_eq!(bed.get("/a", &LookupRules::default(), "x").await, How::Miss, "{status}");
+    }
+}
+
+/// An entry as the manual says, with these fields after the first, and the body `by hand`.
+fn write(bed: &Bed, status: u16, fields: &[(&str, &str)]) {
+    let mut payload = status.to_le_bytes().to_vec();
+    payload.extend([0, 0]);
+    payload.extend(u16::try_from(fields.len() + 1).unwrap().to_le_bytes());
+    let life = (":larder", "1 stored=1704067195000 fresh=60 stale=0 age=1");
+    for (name, value) in [&[life], fields].concat() {
         payload.extend(u16::try_from(name.len()).unwrap().to_le_bytes());
         payload.extend(name.as_bytes());
         payload.extend(u32::try_from(value.len()).unwrap().to_le_bytes());
@@ -42,13 +88,6 @@ async fn an_entry_written_by_hand_is_answered() {
     let client = redis::Client::open(format!("redis://{}", bed.redis.address())).unwrap();
     let mut connection = client.get_connection().unwrap();
     redis::cmd("SET").arg(KEY).arg(entry).arg("EX").arg(60).exec(&mut connection).unwrap();
-    let (how, response) = bed.call(&mut get("/a"), &LookupRules::default(), minute(), ok("x")).await;
-    assert_eq!(
-        (how, response.status.as_u16(), &response.headers["age"]),
-        (How::Hit, 203, &"6".parse().unwrap())
-    );
-    assert_eq!(response.headers["x-by"], "hand");
-    assert_eq!(text(response).await, "by hand");
 }
 
 #[tokio::test]

@@ -115,6 +115,44 @@ async fn a_second_request_is_answered_without_the_service() {
     is_service(&ResponseCacheLayer::builder(&bed.responses, "outer", 60).build().unwrap().layer(service));
 }
 
+/// The key has one host, and the service within might look at another one.
+#[tokio::test]
+async fn a_request_that_names_two_hosts_passes_by() {
+    let bed = Bed::with(|builder| builder.debug_headers(true)).await;
+    let mut service =
+        ResponseCacheLayer::builder(&bed.responses, "orders", 60).build().unwrap().layer(Backend::new(echo));
+    for (target, hosts, is_clear) in [
+        ("http://a.example/x", &["b.example"][..], false),
+        ("http://a.example/x", &["a.example:8080"], false),
+        ("https://a.example/x", &["a.example:80"], false),
+        ("http://a.example/x", &["a.example", "b.example"], false),
+        ("http://a.example/x", &["a b"], false),
+        ("http://user@a.example/x", &["a.example"], false),
+        ("http://a.example@a.example/x", &[], false),
+        ("http://a.example/x", &["user@a.example"], false),
+        ("/x", &["user@a.example"], false),
+        ("/x", &["a.example", "a.example"], false),
+        ("/x", &["a b"], false),
+        ("/x", &["a.example:99999"], false),
+        ("/x", &["a.example:"], true),
+        ("/x", &["[::1]:8080"], true),
+        ("/x", &[], true),
+        ("http://a.example/x", &[], true),
+        ("http://a.example/x", &["A.example:80"], true),
+        ("https://a.example/x", &["a.example:443"], true),
+    ] {
+        let mut request = Request::builder().uri(target);
+        for host in hosts {
+            request = request.header("host", *host);
+        }
+        let response = call(&mut service, request.body(()).unwrap()).await.unwrap();
+        let told = response.headers()["x-larder-cache"].to_str().unwrap().to_owned();
+        assert_eq!(told != "skip; reason=host", is_clear, "{target} {hosts:?}: {told}");
+        let _ = response.into_body().collect().await;
+        bed.stored().await;
+    }
+}
+
 #[tokio::test]
 async fn every_rule_has_its_method() {
     let bed = Bed::new().await;

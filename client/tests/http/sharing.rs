@@ -244,6 +244,34 @@ async fn a_response_that_is_passed_lets_the_others_go_on() {
     assert_eq!(second.join_all().await, ["own"]);
 }
 
+/// A refusal of one client says nothing about what the others will get.
+#[tokio::test]
+async fn a_response_of_the_gateway_itself_makes_nobody_go_on() {
+    let bed = Bed::with(|builder| builder.single_flight(2 * DEADLINE)).await;
+    for refuse in [
+        |responses: &Responses, pending| responses.pass(pending, answer(StatusCode::UNAUTHORIZED, "no", &[])),
+        |responses: &Responses, pending| {
+            responses.store(pending, minute(), answer(StatusCode::UNAUTHORIZED, "no", &[]))
+        },
+    ] {
+        let first = pending(&bed, &LookupRules::default()).await;
+        let backend = Backend::new(|| ok("one"));
+        let crowd = crowd(&bed, &backend, CROWD, minute());
+        // All of them wait: what they do next they do in one step.
+        for _ in 0..10 * CROWD {
+            tokio::task::yield_now().await;
+        }
+        let refused = refuse(&bed.responses, first.not_from_backend());
+        assert_eq!(text(refused).await, "no");
+        backend.called(1).await;
+        backend.allowed.add_permits(CROWD);
+        assert_eq!(crowd.join_all().await, vec!["one"; CROWD]);
+        assert_eq!(backend.calls(), 1);
+        bed.stored().await;
+        bed.redis.ask(&["FLUSHALL"]);
+    }
+}
+
 #[tokio::test]
 async fn conditions_of_each_request_count_for_itself() {
     let bed = Bed::with(|builder| builder.conditional(true)).await;

@@ -1,4 +1,4 @@
-//! Section 2.1 of the reference: a test for each attribute and element of `cache-lookup`.
+//! A test for each attribute and element of `cache-lookup`.
 
 use http::Method;
 use larder_client::http::{DownstreamCaching, KeyScope, LookupRules, Responses, SkipReason};

@@ -1,4 +1,4 @@
-//! Section 2.2 of the reference: a test for each attribute of `cache-store`.
+//! A test for each attribute of `cache-store`.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Section 3 of the reference: what happens on a hit, a miss, without a cache, and what clients say.
+//! What happens on a hit, a miss, without a cache, and what clients say.
 
 use http::{Method, StatusCode};
 use larder_client::http::{KeyScope, Looked, LookupRules, NotStored, ResponseEvent, Responses, SkipReason};

@@ -43,12 +43,20 @@ fn caches(cx: &mut SessionCx<'_>, mut args: Args<'_>, out: &mut Out<'_>) -> Outc
     }
     out.array(2);
     out.bulk(table.version().as_bytes());
-    out.array(table.entries().len());
+    out.array(table.entries().len() + table.unreadable().len());
     for entry in table.entries() {
         out.array(3);
         out.bulk(entry.use_from.as_str().as_bytes());
         out.bulk(entry.connection.reveal().as_bytes());
         out.bulk(entry.description.as_str().as_bytes());
+    }
+    // There, but nobody knows how it is reached: a gateway that uses it stays where it is, and says so. Left out, it
+    // would look removed, and the gateway would turn to another cache.
+    for name in table.unreadable() {
+        out.array(3);
+        out.bulk(name.as_bytes());
+        out.bulk(b"");
+        out.bulk(b"");
     }
     Ok(())
 }
@@ -92,6 +100,17 @@ mod tests {
             ("multi", "+OK|"),
         ]);
         assert_eq!(*bench.node.seen.borrow(), ["northeurope"]);
+    }
+
+    #[test]
+    fn an_entry_that_cannot_be_read_is_told_without_a_connection_string() {
+        let mut bench = Bench::new();
+        let entry = Entry::parse("default", "d", "").unwrap();
+        let table = Table::new([entry], vec!["westeurope".to_owned()], |_| [0xAB; 32]);
+        *bench.node.caches.borrow_mut() = Some(table);
+        let all =
+            "*2|$32|abababababababababababababababab|*2|*3|$7|default|$1|d|$0||*3|$10|westeurope|$0||$0||";
+        bench.expect(&[("larder.caches", all)]);
     }
 
     #[test]

@@ -22,13 +22,13 @@ pub(super) fn masked(text: &str) -> String {
 
 /// A URL without its scheme: hosts, and whether there is a login. Path and query are left out.
 fn masked_url(rest: &str) -> String {
-    let rest = rest.split('?').next().unwrap_or_default();
-    // A password may hold a slash that nobody encoded; hosts cannot hold an @.
+    // A password may hold a slash or a question mark that nobody encoded; hosts cannot hold an @. If the query holds the
+    // last one, that only shows less.
     let (login, hosts) = match rest.rsplit_once('@') {
         Some((_, hosts)) => ("***@", hosts),
         None => ("", rest),
     };
-    let hosts = hosts.split('/').next().unwrap_or_default();
+    let hosts = hosts.split(['/', '?', '#']).next().unwrap_or_default();
     let is_only = !hosts.contains(',');
     let shown: Vec<String> = hosts.split(',').map(|host| masked_endpoint(host, is_only)).collect();
     format!("{login}{}", shown.join(","))
@@ -135,6 +135,9 @@ mod tests {
             ("h:1,$CONFIG=hidden", "h:1,***"),
             ("h:secret", "***"),
             ("redis://joe:hun/ter2@a.example:1,b:2/3?password=x", "redis://***@a.example:1,b:2"),
+            ("redis://part?rest@a.example:1", "redis://***@a.example:1"),
+            ("redis://joe:hun?ter#2@a.example:1?password=x", "redis://***@a.example:1"),
+            ("redis://a.example?password=x", "redis://a.example"),
             ("rediss://a.example", "rediss://a.example"),
             ("redis://a.example/hunter2", "redis://a.example"),
         ] {
@@ -155,6 +158,10 @@ mod tests {
             prop_assert!(!masked(&text).contains(&secret), "{}", masked(&text));
             let url = format!("redis://:{secret}@h.example:1");
             prop_assert!(!masked(&url).contains(&secret), "{}", masked(&url));
+            for cut in ['?', '/', '#', '@', ':'] {
+                let url = format!("redis://{secret}{cut}{secret}@h.example:1?x=y");
+                prop_assert!(!masked(&url).contains(&secret), "{}", masked(&url));
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ pub(crate) struct Case {
     pub(crate) name: String,
     /// What the case shows.
     pub(crate) sentence: String,
-    /// The uses of section 7.4 of the reference that it is about.
+    /// What published policies use caches for that it is about.
     pub(crate) uses: Vec<&'static Use>,
     /// Whether it also runs through the binary.
     pub(crate) through_gateway: bool,

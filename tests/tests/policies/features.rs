@@ -1,4 +1,4 @@
-//! What the cases hold of what published policies hold (section 7.4 of the reference): one row each, counted in the
+//! What the cases hold of what published policies hold: one row each, counted in the
 //! text of the policies, and the table of `tests/policies/README.md` that is made of them.
 
 use std::fmt::Write;

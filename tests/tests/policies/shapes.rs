@@ -1,4 +1,4 @@
-//! How keys and durations are written, counted beside the scan of published policies (section 7.4 of the reference).
+//! How keys and durations are written, counted beside the scan of published policies.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! What published policies use caches for (section 7.4 of the reference): the words after `shows:`.
+//! What published policies use caches for: the words after `shows:`.
 
 /// A use.
 #[derive(Debug, PartialEq, Eq)]

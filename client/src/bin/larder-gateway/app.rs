@@ -5,8 +5,8 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use larder_client::engine::Engine;
-use larder_client::http::Responses;
-use larder_client::{BuildError, Cache, CacheBuilder, CachingType, SystemClock};
+use larder_client::http::{OriginLimit, Responses, WhenFull};
+use larder_client::{BuildError, Cache, CacheBuilder, CachingType, StoreMode, SystemClock};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -66,6 +66,8 @@ pub(crate) async fn run(
             "connections were still busy after shutdown-seconds-max and are cut"
         );
     }
+    // Responses first: each is one of the stores that the cache waits for.
+    gateway.engine().responses().flush(settings.time_budget).await;
     cache.flush().await;
     Ok(())
 }
@@ -74,6 +76,9 @@ pub(crate) async fn run(
 pub(crate) fn cache_builder(settings: &Settings) -> CacheBuilder {
     let mut builder =
         Cache::builder(&settings.region).service(settings.service.as_str()).time_budget(settings.time_budget);
+    // As the gateways do whose policies these are: no request waits for a store.
+    builder = builder.failover(settings.failover).store_mode(StoreMode::Background);
+    builder = builder.value_bytes_max(settings.value_bytes_max);
     if let Some(internal) = &settings.internal {
         builder = builder.internal(internal.reveal()).watch_external(settings.watch_external);
     }
@@ -90,12 +95,20 @@ pub(crate) fn cache_builder(settings: &Settings) -> CacheBuilder {
 }
 
 fn responses(cache: &Cache, settings: &Settings) -> Responses {
-    Responses::builder(cache.clone())
+    let builder = Responses::builder(cache.clone())
         .debug_headers(settings.trace)
         .head(settings.answer_head)
         .conditional(settings.answer_conditions)
         .stale_if_error(settings.stale_max)
-        .build()
+        .honour_client(settings.honour_client)
+        .purge_seen_within(settings.purge_seen)
+        .body_bytes_max(settings.value_bytes_max);
+    let limit = OriginLimit {
+        parallel: settings.origin_parallel,
+        wait: settings.origin_wait,
+        when_full: WhenFull::Refuse,
+    };
+    if limit.parallel == 0 { builder.build() } else { builder.origin_limit(limit).build() }
 }
 
 /// Errors, then warnings, a line each.

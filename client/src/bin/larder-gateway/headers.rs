@@ -8,12 +8,9 @@ use hyper::header::{
     PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 
-/// Removes what belongs to one connection alone (RFC 9110, section 7.6.1), and a length that does not
-/// rule the body: once Transfer-Encoding is gone, it would (RFC 9112, section 6.3).
-pub(crate) fn drop_hop_by_hop(headers: &mut HeaderMap) {
-    if headers.contains_key(TRANSFER_ENCODING) || !has_one_length(headers) {
-        drop_length(headers);
-    }
+/// Removes what belongs to one connection alone (RFC 9110, section 7.6.1): the fields that `Connection` names, too. Of a
+/// message that has come it is done before anybody looks at it, so that no field counts for a key and is gone later.
+pub(crate) fn drop_for_connection(headers: &mut HeaderMap) {
     let listed: Vec<HeaderName> = headers
         .get_all(CONNECTION)
         .iter()
@@ -21,7 +18,19 @@ pub(crate) fn drop_hop_by_hop(headers: &mut HeaderMap) {
         .flat_map(|value| value.split(','))
         .filter_map(|name| name.trim().parse().ok())
         .collect();
-    for name in listed.iter().chain(&HOP_BY_HOP) {
+    drop_hop_by_hop(headers);
+    for name in &listed {
+        headers.remove(name);
+    }
+}
+
+/// Removes the fields that are known to belong to one connection alone, whoever set them, and a length that does not
+/// rule the body: once Transfer-Encoding is gone, it would (RFC 9112, section 6.3).
+pub(crate) fn drop_hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(TRANSFER_ENCODING) || !has_one_length(headers) {
+        drop_length(headers);
+    }
+    for name in &HOP_BY_HOP {
         headers.remove(name);
     }
 }
@@ -146,7 +155,14 @@ mod tests {
             ("x-a", "1"),
             ("expect", "100-continue"),
         ]);
-        drop_hop_by_hop(&mut found);
+        drop_for_connection(&mut found);
         assert_eq!(found.len(), 1);
+    }
+
+    #[test]
+    fn on_the_way_out_connection_names_nothing() {
+        let mut found = headers(&[("connection", "x-a"), ("x-a", "1"), ("te", "trailers")]);
+        drop_hop_by_hop(&mut found);
+        assert_eq!(found, headers(&[("x-a", "1")]));
     }
 }

@@ -12,6 +12,8 @@ pub(crate) const HEADER_BYTES_MIN: usize = 8 * 1024;
 pub(crate) const HEADERS_MAX: usize = 100;
 /// The body of a request, at most: 1 TiB.
 pub(crate) const BODY_BYTES_MAX: u64 = 1 << 40;
+/// The least that the largest stored value can be set to.
+pub(crate) const VALUE_BYTES_MIN: usize = 1024;
 /// Any time that is set in seconds.
 pub(crate) const SECONDS_MAX: u64 = 3600;
 /// How long past its end an entry may be used: a day.

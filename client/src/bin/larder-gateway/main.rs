@@ -36,6 +36,10 @@ fn main() -> ExitCode {
             };
         }
     };
+    for name in settings::unknown_variables() {
+        // Nothing is left to do where standard error is closed.
+        let _ = writeln!(io::stderr(), "larder-gateway: warning: the variable {name} is no setting");
+    }
     match settings::load(&matches) {
         Ok(settings) if settings::is_check(&matches) => check(&settings),
         Ok(settings) => match run(matches, settings) {

@@ -2,6 +2,8 @@
 //! Everything else, and groups that there are not, are text.
 
 use super::{Match, Regex};
+use crate::dotnet::Exception;
+use crate::dotnet::text::bounded;
 
 /// A replacement taken apart.
 pub(super) struct Replacement<'a> {
@@ -31,19 +33,31 @@ impl<'a> Replacement<'a> {
         Self { pieces }
     }
 
+    /// The work of writing it once, in bytes, besides what is written.
+    pub(super) fn weight(&self) -> usize {
+        size_of_val(self.pieces.as_slice())
+    }
+
     /// Adds what stands in the place of a match.
-    pub(super) fn write(&self, out: &mut String, text: &str, found: &Match) {
+    ///
+    /// # Errors
+    ///
+    /// `OutOfMemoryException` as soon as the whole is too long: a piece may stand for the whole text.
+    pub(super) fn write(&self, out: &mut String, text: &str, found: &Match) -> Result<(), Exception> {
         let (start, end) = found.range().unwrap_or((0, 0));
         for piece in &self.pieces {
-            out.push_str(match piece {
+            let piece = match piece {
                 Piece::Text(text) => text,
                 Piece::Group(number) => found.part(*number).unwrap_or(""),
                 Piece::Before => text.get(..start).unwrap_or(""),
                 Piece::After => text.get(end..).unwrap_or(""),
                 Piece::Whole => text,
                 Piece::LastGroup => found.part(found.group_count().saturating_sub(1)).unwrap_or(""),
-            });
+            };
+            bounded(out.len().saturating_add(piece.len()))?;
+            out.push_str(piece);
         }
+        Ok(())
     }
 }
 
@@ -57,8 +71,9 @@ fn piece<'a>(text: &'a str, regex: &Regex) -> Option<(Piece<'a>, usize)> {
     }
     let single = match first {
         '{' => {
-            let end = text.find('}')?;
-            let number = number(&text[1..end], regex)?;
+            // Not farther than a name goes: the whole rest would be looked through for every dollar sign.
+            let end = text.get(1..)?.find(|c: char| !c.is_alphanumeric() && c != '_')? + 1;
+            let number = number(text[end..].starts_with('}').then_some(&text[1..end])?, regex)?;
             return Some((Piece::Group(number), end + 1));
         }
         '$' => Piece::Text("$"),

@@ -6,6 +6,7 @@ use super::Options;
 use super::replacement::Replacement;
 use super::translate::{Translated, translate};
 use crate::dotnet::limits::{REGEX_COMPILED_BYTES_MAX, REGEX_MATCHES_MAX};
+use crate::dotnet::meter::Meter;
 use crate::dotnet::text::{bounded, length};
 use crate::dotnet::{Exception, ExceptionKind};
 
@@ -93,11 +94,13 @@ impl Regex {
 
     /// `Matches(text)`
     ///
+    /// Each match is a search of its own, which may look at all that follows: the meter is asked before each.
+    ///
     /// # Errors
     ///
-    /// `OutOfMemoryException` for more than [`REGEX_MATCHES_MAX`].
-    pub fn matches(&self, text: &Arc<str>) -> Result<Vec<Match>, Exception> {
-        self.matches_up_to(text, REGEX_MATCHES_MAX + 1).and_then(|found| match found.len() {
+    /// `OutOfMemoryException` for more than [`REGEX_MATCHES_MAX`]; what the meter says.
+    pub fn matches(&self, text: &Arc<str>, meter: &mut dyn Meter) -> Result<Vec<Match>, Exception> {
+        self.matches_up_to(text, REGEX_MATCHES_MAX + 1, meter).and_then(|found| match found.len() {
             0..=REGEX_MATCHES_MAX => Ok(found),
             _ => Err(Exception::memory("the text has more than 100,000 matches")),
         })
@@ -107,12 +110,17 @@ impl Regex {
     ///
     /// # Errors
     ///
-    /// `ArgumentOutOfRangeException` for a count below -1, `OutOfMemoryException`.
-    pub fn replace(&self, text: &str, replacement: &str, count: Option<i32>) -> Result<String, Exception> {
-        let shared: Arc<str> = text.into();
+    /// `ArgumentOutOfRangeException` for a count below -1, `OutOfMemoryException`; what the meter says.
+    pub fn replace(
+        &self,
+        text: &Arc<str>,
+        replacement: &str,
+        count: Option<i32>,
+        meter: &mut dyn Meter,
+    ) -> Result<String, Exception> {
         let found = match count {
-            None | Some(-1) => self.matches(&shared)?,
-            Some(count) => self.matches_up_to(&shared, counted(count)?)?,
+            None | Some(-1) => self.matches(text, meter)?,
+            Some(count) => self.matches_up_to(text, counted(count)?, meter)?,
         };
         let replacement = Replacement::parse(replacement, self);
         let mut out = String::new();
@@ -120,8 +128,8 @@ impl Regex {
         for one in &found {
             let (start, next) = one.range().unwrap_or((end, end));
             out.push_str(text.get(end..start).unwrap_or(""));
-            replacement.write(&mut out, text, one);
-            bounded(out.len())?;
+            meter.walk(replacement.weight())?;
+            replacement.write(&mut out, text, one)?;
             end = next;
         }
         out.push_str(text.get(end..).unwrap_or(""));
@@ -134,22 +142,30 @@ impl Regex {
     ///
     /// # Errors
     ///
-    /// `ArgumentOutOfRangeException` for a count below 0, `OutOfMemoryException`.
-    pub fn split(&self, text: &str, count: i32) -> Result<Vec<String>, Exception> {
+    /// `ArgumentOutOfRangeException` for a count below 0, `OutOfMemoryException`; what the meter says.
+    pub fn split(
+        &self,
+        text: &Arc<str>,
+        count: i32,
+        meter: &mut dyn Meter,
+    ) -> Result<Vec<String>, Exception> {
         if count < 0 {
             return Err(Exception::range("the count is negative"));
         }
-        let shared: Arc<str> = text.into();
         let found = match count {
-            0 => self.matches(&shared)?,
-            _ => self.matches_up_to(&shared, counted(count - 1)?)?,
+            0 => self.matches(text, meter)?,
+            _ => self.matches_up_to(text, counted(count - 1)?, meter)?,
         };
         let mut parts = Vec::new();
         let mut end = 0;
         for one in &found {
             let (start, next) = one.range().unwrap_or((end, end));
             parts.push(text.get(end..start).unwrap_or("").to_owned());
-            parts.extend((1..one.group_count()).filter_map(|number| one.part(number)).map(str::to_owned));
+            for part in (1..one.group_count()).filter_map(|number| one.part(number)) {
+                // Groups within one another hold the same bytes many times over.
+                meter.make(size_of::<String>() + part.len())?;
+                parts.push(part.to_owned());
+            }
             end = next;
         }
         parts.push(text.get(end..).unwrap_or("").to_owned());
@@ -166,18 +182,29 @@ impl Regex {
         self.0.groups.len()
     }
 
-    fn matches_up_to(&self, text: &Arc<str>, most: usize) -> Result<Vec<Match>, Exception> {
+    fn matches_up_to(
+        &self,
+        text: &Arc<str>,
+        most: usize,
+        meter: &mut dyn Meter,
+    ) -> Result<Vec<Match>, Exception> {
         let mut found = Vec::new();
         if most == 0 {
             return Ok(found);
         }
+        meter.walk(text.len())?;
         let mut next = self.first(text);
-        while next.success() {
-            let after = next.next_match();
+        while let Some((start, end)) = next.range() {
+            meter.make(size_of::<Match>() + size_of_val(next.groups.as_slice()))?;
+            let after = if found.len() + 1 == most {
+                None
+            } else {
+                // What is known of the way; the clock sees what a search looks at beyond its match.
+                meter.walk(end - start)?;
+                Some(next.next_match())
+            };
             found.push(next);
-            if found.len() == most {
-                break;
-            }
+            let Some(after) = after else { break };
             if found.len() > REGEX_MATCHES_MAX {
                 return Err(Exception::memory("the text has more than 100,000 matches"));
             }
@@ -253,8 +280,19 @@ impl Match {
     /// `Groups[name]`; nameless groups have their number as name.
     #[must_use]
     pub fn group_named(&self, name: &str) -> Group {
-        let number = self.regex.group_number(name).and_then(|number| i32::try_from(number).ok());
-        self.group(number.unwrap_or(-1))
+        self.group(self.number_of(name))
+    }
+
+    /// The number of a group by its name; -1 if there is none.
+    #[must_use]
+    pub fn number_of(&self, name: &str) -> i32 {
+        self.regex.group_number(name).and_then(|number| i32::try_from(number).ok()).unwrap_or(-1)
+    }
+
+    /// What the group with this number holds, without a look at where it stands; nothing without success.
+    #[must_use]
+    pub fn held(&self, number: i32) -> Option<&str> {
+        self.part(usize::try_from(number).ok()?)
     }
 
     /// The name of a group: its number, where it has none.
@@ -264,11 +302,14 @@ impl Match {
     }
 
     /// `Result(replacement)`: the replacement with what the groups hold.
-    #[must_use]
-    pub fn result(&self, replacement: &str) -> String {
+    ///
+    /// # Errors
+    ///
+    /// `OutOfMemoryException`.
+    pub fn result(&self, replacement: &str) -> Result<String, Exception> {
         let mut out = String::new();
-        Replacement::parse(replacement, &self.regex).write(&mut out, &self.text, self);
-        out
+        Replacement::parse(replacement, &self.regex).write(&mut out, &self.text, self)?;
+        Ok(out)
     }
 
     /// `NextMatch()`; after an empty match, from the next character on.

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::dotnet::ExceptionKind;
+use crate::dotnet::meter::Unmetered;
 
 fn regex(pattern: &str) -> Regex {
     Regex::new(pattern, Options::NONE).unwrap()
@@ -61,13 +62,18 @@ fn groups_have_dotnet_numbers() {
 #[test]
 fn matches_follow_each_other() {
     let all = |pattern: &str, text: &str| -> Vec<String> {
-        regex(pattern).matches(&text.into()).unwrap().iter().map(|found| found.value().to_owned()).collect()
+        regex(pattern)
+            .matches(&text.into(), &mut Unmetered)
+            .unwrap()
+            .iter()
+            .map(|found| found.value().to_owned())
+            .collect()
     };
     assert_eq!(all(r"\d", "1a2"), ["1", "2"]);
     // Rule: an empty match may follow a match at once.
     assert_eq!(all(r"\w*", "ab c"), ["ab", "", "c", ""]);
     let text: std::sync::Arc<str> = "x".repeat(100_001).into();
-    assert_eq!(regex("x").matches(&text).unwrap_err().kind, ExceptionKind::OutOfMemory);
+    assert_eq!(regex("x").matches(&text, &mut Unmetered).unwrap_err().kind, ExceptionKind::OutOfMemory);
 }
 
 #[test]
@@ -81,19 +87,25 @@ fn replacements_and_parts() {
         ("x*", "ab", "-", "-a-b-"),
     ] {
         assert_eq!(
-            regex(pattern).replace(text, replacement, None).unwrap(),
+            regex(pattern).replace(&text.into(), replacement, None, &mut Unmetered).unwrap(),
             result,
             "{pattern} {replacement}"
         );
     }
-    assert_eq!(regex("a").replace("aaa", "b", Some(2)).unwrap(), "bba");
-    assert_eq!(regex("a").replace("aaa", "b", Some(0)).unwrap(), "aaa");
-    assert_eq!(regex("a").replace("a", "b", Some(-2)).unwrap_err().kind, ExceptionKind::ArgumentOutOfRange);
+    assert_eq!(regex("a").replace(&"aaa".into(), "b", Some(2), &mut Unmetered).unwrap(), "bba");
+    assert_eq!(regex("a").replace(&"aaa".into(), "b", Some(0), &mut Unmetered).unwrap(), "aaa");
+    assert_eq!(
+        regex("a").replace(&"a".into(), "b", Some(-2), &mut Unmetered).unwrap_err().kind,
+        ExceptionKind::ArgumentOutOfRange
+    );
     let long = "a".repeat(90_000);
-    assert_eq!(regex("a").replace(&long, &long, None).unwrap_err().kind, ExceptionKind::OutOfMemory);
-    assert_eq!(regex(r"\s*,\s*").split("a , b,c", 0).unwrap(), ["a", "b", "c"]);
-    assert_eq!(regex("(,)").split("a,b,c", 2).unwrap(), ["a", ",", "b,c"]);
-    assert_eq!(regex("").split("ab", 0).unwrap(), ["", "a", "b", ""]);
+    assert_eq!(
+        regex("a").replace(&long.as_str().into(), &long, None, &mut Unmetered).unwrap_err().kind,
+        ExceptionKind::OutOfMemory
+    );
+    assert_eq!(regex(r"\s*,\s*").split(&"a , b,c".into(), 0, &mut Unmetered).unwrap(), ["a", "b", "c"]);
+    assert_eq!(regex("(,)").split(&"a,b,c".into(), 2, &mut Unmetered).unwrap(), ["a", ",", "b,c"]);
+    assert_eq!(regex("").split(&"ab".into(), 0, &mut Unmetered).unwrap(), ["", "a", "b", ""]);
     assert_eq!(escape("a.b (c)#\t"), r"a\.b\ \(c\)\#\t");
     assert!(regex(&escape("a.b (c)#\t")).is_match("a.b (c)#\t"));
 }
@@ -148,9 +160,9 @@ proptest! {
     #[test]
     fn no_pattern_panics(pattern in r"[\\()\[\]{}?*+|^$.a-c0-2<>:,!=dwWpLZ\x{e9}-]{0,16}", text in "[a-c0-2\n\u{e9}]{0,12}", options in 0_i32..64) {
         if let Ok(regex) = Regex::new(&pattern, Options(options)) {
-            let all = regex.matches(&text.as_str().into()).unwrap();
+            let all = regex.matches(&text.as_str().into(), &mut Unmetered).unwrap();
             prop_assert!(all.len() <= text.len() + 1);
-            let _ = (regex.split(&text, 3), regex.replace(&text, &pattern, None));
+            let _ = (regex.split(&text.as_str().into(), 3, &mut Unmetered), regex.replace(&text.as_str().into(), &pattern, None, &mut Unmetered));
         }
     }
 }

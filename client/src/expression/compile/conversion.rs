@@ -1,11 +1,9 @@
 //! Which conversions there are between two types. Putting them into the tree is left to `convert`.
 
-use std::sync::Arc;
-
 use super::binder::Bound;
 use crate::dotnet::Datum;
 use crate::expression::run::{Conversion, Test};
-use crate::expression::types::{CONVERSION, MemberInfo, MemberKind, Type, info};
+use crate::expression::types::{MemberInfo, MemberKind, Type, info};
 
 /// How a value of one type becomes one of another.
 #[derive(Debug, Clone)]
@@ -15,7 +13,7 @@ pub(super) enum Way {
     /// Something happens to it.
     By(Conversion),
     /// A conversion that a type declares, between others.
-    Member(Box<Way>, Arc<MemberInfo>, Box<Way>),
+    Member(Box<Way>, &'static MemberInfo, Box<Way>),
 }
 
 /// The implicit conversion, if there is one.
@@ -159,23 +157,22 @@ pub(super) fn enumeration(of: &Type) -> Option<&'static crate::dotnet::object::E
 fn declared(from: &Type, to: &Type, constant: Option<&Datum>, is_cast: bool) -> Option<Way> {
     let mut best: Option<(usize, Way)> = None;
     for owner in [from, to.without_null()] {
-        for base in std::iter::once(owner.clone()).chain(ancestors(owner)) {
-            let Some((class, arguments)) = base.as_class() else { continue };
-            let rows = info(class).members.get(CONVERSION).map(Vec::as_slice).unwrap_or_default();
-            for row in rows {
-                if row.kind == MemberKind::Explicit && !is_cast {
-                    continue;
-                }
-                let [parameter] = &*row.parameters else { continue };
-                let (takes, gives) = (parameter.of.with(&arguments), row.result.with(&arguments));
-                let Some(before) = standard(from, &takes, constant) else { continue };
-                let after =
-                    standard(&gives, to, None).or_else(|| standard_explicit(&gives, to).filter(|_| is_cast));
-                let Some(after) = after else { continue };
-                let cost = usize::from(*from != takes) + 2 * usize::from(gives != *to);
-                if best.as_ref().is_none_or(|(least, _)| cost < *least) {
-                    best = Some((cost, Way::Member(Box::new(before), row.clone(), Box::new(after))));
-                }
+        let Some((class, arguments)) = owner.as_class() else { continue };
+        for conversion in info(class).conversions() {
+            let row: &'static MemberInfo = &conversion.member;
+            if row.kind == MemberKind::Explicit && !is_cast {
+                continue;
+            }
+            let [parameter] = &*row.parameters else { continue };
+            let arguments = conversion.owner(&arguments);
+            let (takes, gives) = (parameter.of.with(&arguments), row.result.with(&arguments));
+            let Some(before) = standard(from, &takes, constant) else { continue };
+            let after =
+                standard(&gives, to, None).or_else(|| standard_explicit(&gives, to).filter(|_| is_cast));
+            let Some(after) = after else { continue };
+            let cost = usize::from(*from != takes) + 2 * usize::from(gives != *to);
+            if best.as_ref().is_none_or(|(least, _)| cost < *least) {
+                best = Some((cost, Way::Member(Box::new(before), row, Box::new(after))));
             }
         }
     }
@@ -193,13 +190,6 @@ pub(super) fn element_of(of: &Type) -> Option<Type> {
 
 /// All that a type derives from.
 pub(super) fn ancestors(of: &Type) -> Vec<Type> {
-    let mut found: Vec<Type> = Vec::new();
-    let mut next = of.bases();
-    while let Some(base) = next.pop() {
-        if !found.contains(&base) {
-            next.extend(base.bases());
-            found.push(base);
-        }
-    }
-    found
+    let Some((class, arguments)) = of.as_class() else { return Vec::new() };
+    info(class).ancestors().iter().map(|base| base.with(&arguments)).collect()
 }

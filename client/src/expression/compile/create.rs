@@ -121,7 +121,7 @@ impl Binder {
                 .node;
         }
         let given = values.into_iter().map(|value| self.value_given(value)).collect();
-        self.call(&found, Some(object.node), given, &Ask::of("Add", at)).node
+        self.call(&found, Some(object.node), given, &Ask::of(&"Add", at)).node
     }
 
     fn indexed(&mut self, object: Bound, index: &Expression, value: &Expression) -> Node {

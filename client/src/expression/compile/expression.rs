@@ -237,7 +237,7 @@ impl Binder {
     /// `-span`
     fn negated_span(&mut self, value: Bound, at: Span) -> Bound {
         let found = super::member::members(&value.of, "Negate", |_, is_static| !is_static);
-        self.call(&found, Some(value.node), Vec::new(), &Ask::of("-", at))
+        self.call(&found, Some(value.node), Vec::new(), &Ask::of(&"-", at))
     }
 
     fn not(&mut self, value: Bound, at: Span) -> Bound {

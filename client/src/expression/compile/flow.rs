@@ -10,7 +10,7 @@ use crate::expression::parser::can_complete;
 use crate::expression::position::Span;
 use crate::expression::run::{Catcher, Code, LoopNode, Node, Switch, TryNode};
 use crate::expression::syntax::{
-    self, Block, CaseLabel, Catch, Expression, ForInitial, Identifier, SwitchSection,
+    self, Block, CaseLabel, Catch, Expression, ForInitial, Identifier, Resource, SwitchSection,
 };
 use crate::expression::types::{MemberKind, Type};
 
@@ -92,7 +92,7 @@ impl Binder {
         let own = members(&collection.of, "GetEnumerator", |kind, _| kind == MemberKind::Method);
         if !own.is_empty() {
             let at = collection.at;
-            let items = self.call(&own, Some(collection.node), Vec::new(), &Ask::of("GetEnumerator", at));
+            let items = self.call(&own, Some(collection.node), Vec::new(), &Ask::of(&"GetEnumerator", at));
             let element = conversion::element_of(&items.of).unwrap_or(Type::Object);
             return (items, element);
         }
@@ -216,6 +216,38 @@ impl Binder {
         self.function().end_block();
         let class = caught.map(|caught| caught.to_string().into());
         Catcher { class, slot, filter, body }
+    }
+
+    /// `using`. Nothing here holds what would have to be given back: `Dispose` does nothing, and is not called.
+    pub(super) fn using(&mut self, resource: &Resource, body: &Block) -> Code {
+        let mut codes = Vec::new();
+        self.function().begin_block();
+        match resource {
+            Resource::Declaration(declaration) => {
+                self.declaration(declaration, &mut codes);
+                for declarator in &declaration.declarators {
+                    let Some(found) = self.variable(&declarator.name.name) else { continue };
+                    self.must_have_dispose(&found.of, declarator.name.span);
+                    self.fix(&found, "the variable of a 'using'");
+                }
+            }
+            Resource::Expression(expression) => {
+                let value = self.expression(expression);
+                self.must_have_dispose(&value.of, value.at);
+                codes.push(Code::Evaluate(value.node));
+            }
+        }
+        codes.push(self.block(body));
+        self.function().end_block();
+        Code::Block(codes)
+    }
+
+    /// An error for a value that 'using' does not take.
+    fn must_have_dispose(&mut self, of: &Type, at: Span) {
+        let dispose = |kind, is_static: bool| kind == MemberKind::Method && !is_static;
+        if !matches!(of, Type::Unknown | Type::Null) && members(of, "Dispose", dispose).is_empty() {
+            self.tell(at.start, format!("{of} has no Dispose(): it needs no 'using'"));
+        }
     }
 
     /// `switch`

@@ -1,5 +1,6 @@
 //! Members by their names: which there are on a type, and a call of the one that is meant.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::binder::{Binder, Bound};
@@ -10,43 +11,36 @@ use crate::expression::members::Run;
 use crate::expression::position::Span;
 use crate::expression::run::{CallNode, Node, Out};
 use crate::expression::syntax::OutTarget;
-use crate::expression::types::{MemberKind, Mode, Type, info, table};
+use crate::expression::types::{MemberInfo, MemberKind, Mode, Type, info, table};
 
 /// What is asked of candidates: their name for messages, where the call stands, and the type arguments that
 /// are written.
 pub(super) struct Ask<'a> {
-    pub(super) name: &'a str,
+    pub(super) name: &'a dyn fmt::Display,
     pub(super) at: Span,
     pub(super) explicit: &'a [Type],
 }
 
 impl<'a> Ask<'a> {
     /// Without type arguments.
-    pub(super) fn of(name: &'a str, at: Span) -> Self {
+    pub(super) fn of(name: &'a dyn fmt::Display, at: Span) -> Self {
         Self { name, at, explicit: &[] }
     }
 }
 
 /// Members with this name that fit a test, those of the type itself first, then of what it derives from.
 pub(super) fn members(of: &Type, name: &str, test: impl Fn(MemberKind, bool) -> bool) -> Vec<Candidate> {
-    let mut found = Vec::new();
-    let object = (*of != Type::Object).then_some(Type::Object);
-    let all = std::iter::once(of.clone()).chain(super::conversion::ancestors(of)).chain(object);
-    for base in all {
-        let Some((class, arguments)) = base.as_class() else { continue };
-        for member in info(class).members.get(name).map(Vec::as_slice).unwrap_or_default() {
-            if test(member.kind, member.is_static) {
-                found.push(Candidate { member: member.clone(), owner: arguments.clone() });
-            }
-        }
-    }
-    found
+    // What has no class of its own has the members of `object`.
+    let Some((class, arguments)) = of.as_class().or_else(|| Type::Object.as_class()) else {
+        return Vec::new();
+    };
+    let fitting = info(class).named(name).iter().filter(|one| test(one.member.kind, one.member.is_static));
+    fitting.map(|one| Candidate { member: &one.member, owner: one.owner(&arguments) }).collect()
 }
 
 /// Extension methods with this name.
-pub(super) fn extensions(name: &str) -> Vec<Candidate> {
-    let found = table().extensions.get(name).map(Vec::as_slice).unwrap_or_default();
-    found.iter().map(|member| Candidate { member: member.clone(), owner: Arc::new([]) }).collect()
+pub(super) fn extensions(name: &str) -> &'static [Arc<MemberInfo>] {
+    table().extensions.get(name).map(Vec::as_slice).unwrap_or_default()
 }
 
 /// Names of members, for those that are nearly right.
@@ -155,9 +149,15 @@ impl Binder {
     }
 
     /// The call itself.
-    fn call_of(&mut self, fit: Fit, receiver: Option<Node>, given: Vec<Given<'_>>, at: Span) -> Bound {
+    pub(super) fn call_of(
+        &mut self,
+        fit: Fit,
+        receiver: Option<Node>,
+        given: Vec<Given<'_>>,
+        at: Span,
+    ) -> Bound {
         #[cfg(test)]
-        crate::expression::members::used(&fit.member);
+        crate::expression::members::used(fit.member);
         let result = fit.member.result.with(&fit.types);
         let run = match fit.member.run {
             Run::Call(run) => run,

@@ -2,7 +2,7 @@
 
 use super::binder::{Binder, Bound};
 use super::conversion::{converts, enumeration, fits};
-use super::member::{Ask, members};
+use super::member::members;
 use super::overload::{Given, GivenValue};
 use crate::dotnet::Datum;
 use crate::expression::position::Span;
@@ -78,10 +78,10 @@ impl Binder {
             Given { name: None, at: left.at, value: GivenValue::Value(left) },
             Given { name: None, at: right.at, value: GivenValue::Value(right) },
         ];
-        if self.best(found, &given, &[]).is_none() {
-            return self.no_operator(operator, &ours, &theirs, at);
+        match self.best(found, &given, &[]) {
+            Some(fit) => self.call_of(fit, None, given, at),
+            None => self.no_operator(operator, &ours, &theirs, at),
         }
-        self.call(found, None, given, &Ask::of(operator.symbol(), at))
     }
 
     /// `a - b` where one may be null: the operator is carried out if none is.

@@ -28,7 +28,7 @@ pub(super) enum GivenValue<'s> {
 /// A member that may be meant.
 #[derive(Debug, Clone)]
 pub(super) struct Candidate {
-    pub(super) member: Arc<MemberInfo>,
+    pub(super) member: &'static MemberInfo,
     /// The type arguments of the class that declares it.
     pub(super) owner: Arc<[Type]>,
 }
@@ -36,7 +36,7 @@ pub(super) struct Candidate {
 /// A candidate that takes the arguments.
 #[derive(Debug)]
 pub(super) struct Fit {
-    pub(super) member: Arc<MemberInfo>,
+    pub(super) member: &'static MemberInfo,
     /// Of the class first, then of the member.
     pub(super) types: Vec<Type>,
     pub(super) owner_types: usize,
@@ -87,7 +87,7 @@ impl Binder {
         explicit: &[Type],
         is_expanded: bool,
     ) -> Option<Fit> {
-        let member = &candidate.member;
+        let member = candidate.member;
         if !explicit.is_empty() && explicit.len() != member.generics {
             return None;
         }
@@ -117,7 +117,7 @@ impl Binder {
                 Source::Default(_) => {}
             }
         }
-        Some(Fit { member: member.clone(), types, owner_types, sources, becomes, is_expanded, defaults })
+        Some(Fit { member, types, owner_types, sources, becomes, is_expanded, defaults })
     }
 
     /// The type that an argument becomes as a parameter of this type, if it can.
@@ -267,7 +267,7 @@ fn is_signed(of: &Type) -> Option<bool> {
 fn sources(member: &MemberInfo, given: &[Given<'_>], is_expanded: bool) -> Option<(Vec<Source>, usize)> {
     let parameters = &member.parameters;
     let has_params = parameters.last().is_some_and(|last| last.mode == Mode::Params);
-    if is_expanded && !has_params {
+    if is_expanded && !has_params || !is_expanded && given.len() > parameters.len() {
         return None;
     }
     let mut sources: Vec<Option<Source>> = vec![None; parameters.len()];
@@ -324,16 +324,9 @@ fn unify(declared: &Type, found: &Type, types: &mut [Option<Type>]) {
             }
         }
         Type::Class(class, declared) if !declared.is_empty() => {
-            let all = std::iter::once(found.clone()).chain(super::conversion::ancestors(found));
-            for base in all {
-                if let Type::Class(own, arguments) = &base
-                    && own == class
-                {
-                    for (declared, found) in declared.iter().zip(arguments.iter()) {
-                        unify(declared, found, types);
-                    }
-                    return;
-                }
+            let arguments = found.arguments_as(*class).unwrap_or_default();
+            for (declared, found) in declared.iter().zip(arguments.iter()) {
+                unify(declared, found, types);
             }
         }
         _ => {}

@@ -1,5 +1,8 @@
 //! Paths: a value or a type, and what is taken from it, from left to right.
 
+use std::fmt;
+use std::sync::Arc;
+
 use super::binder::{Binder, Bound};
 use super::member::{Ask, extensions, members};
 use super::near;
@@ -12,12 +15,21 @@ use crate::expression::run::{GuardNode, Node};
 use crate::expression::syntax::{
     Argument, ArgumentValue, Expression, ExpressionKind, Identifier, Step, StepKind,
 };
-use crate::expression::types::{INDEXER, MemberKind, Type};
+use crate::expression::types::{INDEXER, MemberInfo, MemberKind, Type};
 
 /// What a step takes something from.
 enum Receiver {
     Value(Bound),
     Type(Type),
+}
+
+/// How messages call an indexer.
+struct IndexerOf<'a>(&'a Type);
+
+impl fmt::Display for IndexerOf<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the indexer of {}", self.0)
+    }
 }
 
 impl Binder {
@@ -180,15 +192,20 @@ impl Binder {
         }
         let found =
             members(&value.of, &name.name, |kind, is_static| kind == MemberKind::Method && !is_static);
-        if !found.is_empty()
-            && (self.best(&found, &given, ask.explicit).is_some() || extensions(&name.name).is_empty())
-        {
-            return self.call(&found, Some(value.node), given, ask);
+        let known = extensions(&name.name);
+        if !found.is_empty() {
+            if known.is_empty() {
+                return self.call(&found, Some(value.node), given, ask);
+            }
+            if let Some(fit) = self.best(&found, &given, ask.explicit) {
+                return self.call_of(fit, Some(value.node), given, ask.at);
+            }
         }
-        let mut known = extensions(&name.name);
-        known.retain(|candidate| {
-            candidate.member.parameters.first().is_some_and(|first| may_be_this(&value.of, &first.of))
-        });
+        let is_this = |member: &&Arc<MemberInfo>| {
+            member.parameters.first().is_some_and(|first| may_be_this(&value.of, &first.of))
+        };
+        let known = known.iter().filter(is_this);
+        let known: Vec<_> = known.map(|member| Candidate { member, owner: Arc::default() }).collect();
         if known.is_empty() && found.is_empty() {
             self.declare_outs(&given);
             return self.no_member(&value.of, &name.name, false, name.span);
@@ -206,7 +223,7 @@ impl Binder {
         if found.is_empty() {
             return self.error(at, format!("{} has no indexer", value.of));
         }
-        let name = format!("the indexer of {}", value.of);
+        let name = IndexerOf(&value.of.clone());
         self.call(&found, Some(value.node), given, &Ask::of(&name, at))
     }
 
@@ -326,9 +343,7 @@ fn may_be_this(of: &Type, declared: &Type) -> bool {
     match declared {
         Type::Parameter(_) => true,
         declared if !declared.is_open() => super::conversion::converts(of, declared),
-        Type::Class(class, _) => std::iter::once(of.clone())
-            .chain(super::conversion::ancestors(of))
-            .any(|base| matches!(base, Type::Class(own, _) if own == *class)),
+        Type::Class(class, _) => of.arguments_as(*class).is_some(),
         Type::Array(_) => matches!(of, Type::Array(_)),
         _ => true,
     }

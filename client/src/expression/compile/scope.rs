@@ -191,6 +191,12 @@ impl Binder {
         }
     }
 
+    /// From here on a variable cannot be changed.
+    pub(super) fn fix(&mut self, found: &Found, why: &'static str) {
+        let (level, number) = found.place;
+        self.functions[level].variables[number].fixed = Some(why);
+    }
+
     pub(super) fn mark_assigned(&mut self, found: &Found) {
         let (level, number) = found.place;
         self.functions[level].variables[number].is_assigned = true;

@@ -91,6 +91,7 @@ impl Binder {
                 self.try_statement(body, catches, finally.as_ref())
             }
             StatementKind::Switch { value, sections } => self.switch(value, sections, at),
+            StatementKind::Using { resource, body } => self.using(resource, body),
             StatementKind::Empty => return,
         };
         codes.push(code);

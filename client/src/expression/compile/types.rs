@@ -68,7 +68,7 @@ pub(super) fn type_named(namespace: &str, name: &str, arguments: &[Type]) -> Opt
     {
         return Some(Type::nullable(inner.clone()));
     }
-    Some(Type::Class(class, arguments.into()))
+    Some(if arguments.is_empty() { Type::class(class) } else { Type::Class(class, arguments.into()) })
 }
 
 /// Whether names may begin with this, as `System.Text`.

@@ -17,7 +17,8 @@ use crate::expression::syntax::Literal;
 /// A character that C# does not know there; a number or string that has no value; something without its
 /// end.
 pub(in crate::expression) fn tokens(text: &str, start: Position) -> Result<Vec<Token>, ExpressionError> {
-    let mut cursor = Cursor { text, at: 0, position: start, tokens: Vec::new(), modes: Vec::new() };
+    let tokens = Vec::with_capacity(text.len() / BYTES_OF_TOKEN + 2);
+    let mut cursor = Cursor { text, at: 0, position: start, tokens, modes: Vec::new() };
     cursor.run()?;
     Ok(cursor.tokens)
 }
@@ -247,6 +248,9 @@ impl<'a> Cursor<'a> {
 pub(super) fn is_name_part(character: char) -> bool {
     character == '_' || character.is_alphanumeric()
 }
+
+/// About how long tokens are, with the blanks between them.
+const BYTES_OF_TOKEN: usize = 4;
 
 fn is_name_start(character: char) -> bool {
     character == '_' || character.is_alphabetic()

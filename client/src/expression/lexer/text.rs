@@ -23,6 +23,9 @@ impl Cursor<'_> {
         self.skip(if quoting == Quoting::Verbatim { 2 } else { 1 });
         let mut units = Units::default();
         while !self.ends_here(quoting) {
+            if self.plain(&mut units) {
+                continue;
+            }
             self.unit(mark, quoting, &mut units)?;
         }
         self.bump();
@@ -61,6 +64,9 @@ impl Cursor<'_> {
     ) -> Result<Arc<str>, ExpressionError> {
         let mut units = Units::default();
         loop {
+            if self.plain(&mut units) {
+                continue;
+            }
             if self.sees("{{") || self.sees("}}") {
                 self.bump();
             } else if self.sees("{") || self.ends_here(quoting) {
@@ -92,6 +98,19 @@ impl Cursor<'_> {
             }
             self.unit(mark, quoting, &mut units)?;
         }
+    }
+
+    /// Reads characters that mean only themselves in any string, as many as there are; whether there were any.
+    fn plain(&mut self, units: &mut Units) -> bool {
+        let rest = self.rest();
+        let is_special = |byte| matches!(byte, b'"' | b'\\' | b'\n' | b'{' | b'}');
+        let length = rest.bytes().position(is_special).unwrap_or(rest.len());
+        if length == 0 || units.high.is_some() {
+            return false;
+        }
+        units.text.push_str(&rest[..length]);
+        self.skip(length);
+        true
     }
 
     /// Whether the quote that ends a string comes next.

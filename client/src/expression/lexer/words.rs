@@ -8,7 +8,9 @@ pub(super) fn keyword(name: &str) -> Option<&'static str> {
 
 /// The longest symbol at the start of a text.
 pub(super) fn symbol(text: &str) -> Option<&'static str> {
-    SYMBOLS.iter().find(|symbol| text.starts_with(**symbol)).copied()
+    let first = text.as_bytes().first();
+    let fits = |symbol: &&&str| symbol.as_bytes().first() == first && text.starts_with(**symbol);
+    SYMBOLS.iter().find(fits).copied()
 }
 
 /// In the order of their letters.

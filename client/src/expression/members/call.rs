@@ -11,11 +11,13 @@ use crate::context::Context;
 use crate::dotnet::collection::{Dictionary, List};
 use crate::dotnet::date::{DateOffset, Span};
 use crate::dotnet::json::JToken;
+use crate::dotnet::meter::Meter;
 use crate::dotnet::number::Number;
 use crate::dotnet::object::Instance;
 use crate::dotnet::{Datum, Exception, ExceptionKind};
 use crate::expression::run::Machine;
 use crate::expression::types::Type;
+use crate::limits;
 
 /// A call of a member. The arguments have the declared types, so that a getter fails only where null stands;
 /// its error is the `ArgumentNullException` that .NET gives.
@@ -182,9 +184,7 @@ impl Call<'_, '_> {
         if collection.is_null() {
             return Err(null());
         }
-        let items = self.machine.items(&collection)?;
-        self.charge(items.len().saturating_mul(size_of::<Datum>()))?;
-        Ok(items)
+        self.machine.items(&collection)
     }
 
     /// A type argument of the member itself.
@@ -232,6 +232,15 @@ impl Call<'_, '_> {
         self.machine.count(count)
     }
 
+    /// Counts steps for elements each of which is compared so many times: a long text, or a record of them, takes its
+    /// length each time, however often the same one stands there.
+    pub(super) fn comparisons(&mut self, items: &[Datum], times: usize) -> Result<(), Exception> {
+        let bytes =
+            items.iter().map(|item| compared_bytes(item, COMPARED_DEPTH)).fold(0, usize::saturating_add);
+        let steps = items.len().saturating_add(bytes / limits::EVALUATION_BYTES_PER_STEP);
+        self.steps(steps.saturating_mul(times))
+    }
+
     /// Calls a lambda that was handed in.
     pub(super) fn invoke(&mut self, number: usize, arguments: &[Datum]) -> Result<Datum, Exception> {
         let function = self.get(number).clone();
@@ -261,6 +270,33 @@ impl Call<'_, '_> {
         self.machine.surroundings.random.next()
     }
 }
+
+impl Meter for Call<'_, '_> {
+    fn walk(&mut self, bytes: usize) -> Result<(), Exception> {
+        self.steps(1 + bytes / limits::EVALUATION_BYTES_PER_STEP)?;
+        self.machine.look_at_clock()
+    }
+
+    fn make(&mut self, bytes: usize) -> Result<(), Exception> {
+        self.charge(bytes)
+    }
+}
+
+/// What a comparison of a value looks at, at most.
+fn compared_bytes(value: &Datum, levels: usize) -> usize {
+    match value {
+        Datum::String(text) => text.len(),
+        Datum::Record(record) if levels > 0 => {
+            let members = record.members.iter().map(|(_, member)| compared_bytes(member, levels - 1));
+            members.fold(size_of::<Datum>(), usize::saturating_add)
+        }
+        Datum::Record(_) => limits::EVALUATION_BYTES_PER_STEP,
+        _ => 0,
+    }
+}
+
+/// Records within one another that [`Call::comparisons`] looks into.
+const COMPARED_DEPTH: usize = 4;
 
 fn wrong(found: &Datum) -> Exception {
     if found.is_null() { null() } else { other() }

@@ -274,7 +274,7 @@ fn parted(call: &mut Call<'_, '_>) -> Result<(Vec<Datum>, Vec<Datum>), Exception
 
 fn sort(call: &mut Call<'_, '_>) -> Result<Datum, Exception> {
     let mut items = call.items(0)?;
-    call.steps(items.len().saturating_mul(16))?;
+    call.comparisons(&items, 16)?;
     let mut failed = None;
     items.sort_by(|left, right| {
         order::compare(left, right).unwrap_or_else(|error| {

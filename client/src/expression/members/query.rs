@@ -143,16 +143,14 @@ static ENUMERABLE: &[Member] = &[
         Ok(Datum::Long(i64::try_from(call.items(0)?.len()).unwrap_or(i64::MAX)))
     }),
     member("static bool Contains<T>(this IEnumerable<T> source, T value)", |call| {
-        let items = call.items(0)?;
-        call.steps(items.len())?;
+        let items = stepped(call, 0)?;
         Ok(Datum::Bool(items.iter().any(|item| equals(item, call.get(1)))))
     }),
     member(
         "static bool Contains(this IEnumerable<string> source, string value, StringComparer comparer)",
         |call| {
             let ignores_case = super::misc::ignores_case(call, 2)?;
-            let items = call.items(0)?;
-            call.steps(items.len())?;
+            let items = stepped(call, 0)?;
             let wanted = folded(call.take(1), ignores_case);
             Ok(Datum::Bool(items.into_iter().any(|item| equals(&folded(item, ignores_case), &wanted))))
         },
@@ -169,6 +167,7 @@ static ENUMERABLE: &[Member] = &[
             let mut kept = Vec::new();
             for item in call.items(0)? {
                 call.steps(seen.len() / 16 + 1)?;
+                call.comparisons(std::slice::from_ref(&item), 1)?;
                 let key = folded(item.clone(), ignores_case);
                 if !seen.iter().any(|known| equals(known, &key)) {
                     seen.push(key);
@@ -344,7 +343,7 @@ pub(super) fn selected(call: &mut Call<'_, '_>, number: usize) -> Result<Vec<Dat
 /// The elements, each of which counts as a step.
 pub(super) fn stepped(call: &mut Call<'_, '_>, number: usize) -> Result<Vec<Datum>, Exception> {
     let items = call.items(number)?;
-    call.steps(items.len())?;
+    call.comparisons(&items, 1)?;
     Ok(items)
 }
 
@@ -357,9 +356,7 @@ fn walked(call: &mut Call<'_, '_>, collection: &Datum) -> Result<Vec<Datum>, Exc
     if collection.is_null() {
         return Err(Exception::new(ExceptionKind::NullReference, "null has no elements"));
     }
-    let items = call.machine.items(collection)?;
-    call.charge(items.len().saturating_mul(size_of::<Datum>()))?;
-    Ok(items)
+    call.machine.items(collection)
 }
 
 fn filtered(call: &mut Call<'_, '_>, with_place: bool) -> Result<Vec<Datum>, Exception> {
@@ -426,7 +423,7 @@ fn groups(
     keys: Vec<Datum>,
     element: usize,
 ) -> Result<Datum, Exception> {
-    call.steps(items.len())?;
+    call.comparisons(&keys, 1)?;
     let types = format!("{}, {}", call.type_argument(1), call.type_argument(element));
     let found = Grouping::by(&types, items, keys).into_iter().map(Datum::object).collect();
     call.made_list(format!("IEnumerable<IGrouping<{types}>>"), found)

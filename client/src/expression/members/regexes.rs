@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::query::number;
 use super::{Call, Member, TypeRow, class, enumeration, member, refused};
+use crate::dotnet::meter::Meter;
 use crate::dotnet::object::{EnumType, Instance};
-use crate::dotnet::regex::{Group, Match, Options, Regex, cached, escape, unescape};
+use crate::dotnet::regex::{Match, Options, Regex, cached, escape, unescape};
 use crate::dotnet::{Datum, Exception, text};
 
 pub(super) static TYPES: &[TypeRow] = &[
@@ -24,7 +25,7 @@ pub(super) static TYPES: &[TypeRow] = &[
 const NAMESPACE: &str = "System.Text.RegularExpressions";
 
 static REGEX: &[Member] = &[
-    member("new(string pattern)", |call| cached(call.text(0)?, Options::NONE).map(Datum::Regex)),
+    member("new(string pattern)", |call| compiled(call, 0, None).map(Datum::Regex)),
     member("new(string pattern, RegexOptions options)", |call| compiled(call, 0, Some(1)).map(Datum::Regex)),
     member("new(string pattern, RegexOptions options, TimeSpan matchTimeout)", |call| {
         compiled(call, 0, Some(1)).map(Datum::Regex)
@@ -35,15 +36,16 @@ static REGEX: &[Member] = &[
         matched(call, found)
     }),
     member("MatchCollection Matches(string input)", |call| {
-        let found = regex(call)?.matches(&shared(call, 1)?)?;
+        let found = regex(call)?.matches(&shared(call, 1)?, call)?;
         collected(call, found)
     }),
     member("string Replace(string input, string replacement)", |call| {
-        let text = regex(call)?.replace(call.text(1)?, call.text(2)?, None)?;
+        let text = regex(call)?.replace(&shared(call, 1)?, &shared(call, 2)?, None, call)?;
         call.made(text)
     }),
     member("string Replace(string input, string replacement, int count)", |call| {
-        let text = regex(call)?.replace(call.text(1)?, call.text(2)?, Some(call.int(3)?))?;
+        let count = Some(call.int(3)?);
+        let text = regex(call)?.replace(&shared(call, 1)?, &shared(call, 2)?, count, call)?;
         call.made(text)
     }),
     member("string Replace(string input, MatchEvaluator evaluator)", |call| {
@@ -51,11 +53,12 @@ static REGEX: &[Member] = &[
         replaced(call, &regex, 1, 2)
     }),
     member("string[] Split(string input)", |call| {
-        let parts = regex(call)?.split(call.text(1)?, 0)?;
+        let parts = regex(call)?.split(&shared(call, 1)?, 0, call)?;
         listed(call, parts)
     }),
     member("string[] Split(string input, int count)", |call| {
-        let parts = regex(call)?.split(call.text(1)?, call.int(2)?)?;
+        let count = call.int(2)?;
+        let parts = regex(call)?.split(&shared(call, 1)?, count, call)?;
         listed(call, parts)
     }),
     member("static bool IsMatch(string input, string pattern)", |call| is_match(call, None)),
@@ -79,13 +82,14 @@ static REGEX: &[Member] = &[
         all(call, Some(2))
     }),
     member("static string Replace(string input, string pattern, string replacement)", |call| {
-        let text = compiled(call, 1, None)?.replace(call.text(0)?, call.text(2)?, None)?;
+        let text = compiled(call, 1, None)?.replace(&shared(call, 0)?, &shared(call, 2)?, None, call)?;
         call.made(text)
     }),
     member(
         "static string Replace(string input, string pattern, string replacement, RegexOptions options)",
         |call| {
-            let text = compiled(call, 1, Some(3))?.replace(call.text(0)?, call.text(2)?, None)?;
+            let text =
+                compiled(call, 1, Some(3))?.replace(&shared(call, 0)?, &shared(call, 2)?, None, call)?;
             call.made(text)
         },
     ),
@@ -107,22 +111,33 @@ static REGEX: &[Member] = &[
 
 static CAPTURE: &[Member] = &[
     member("string Value", |call| {
-        let value = part(call)?.value;
-        call.made(value)
+        let (found, number) = part(call)?;
+        call.made(found.held(number).unwrap_or(""))
     }),
-    member("int Index", |call| Ok(Datum::Int(part(call)?.index))),
-    member("int Length", |call| Ok(Datum::Int(text::length(&part(call)?.value)))),
+    member("int Index", |call| {
+        let (found, number) = part(call)?;
+        // The place in code units is counted from the beginning of the text.
+        call.walk(found.range().map_or(0, |(_, end)| end))?;
+        Ok(Datum::Int(found.group(number).index))
+    }),
+    member("int Length", |call| {
+        let (found, number) = part(call)?;
+        Ok(Datum::Int(text::length(found.held(number).unwrap_or(""))))
+    }),
 ];
 
 static GROUP: &[Member] = &[
-    member("bool Success", |call| Ok(Datum::Bool(part(call)?.success))),
+    member("bool Success", |call| {
+        let (found, number) = part(call)?;
+        Ok(Datum::Bool(found.held(number).is_some()))
+    }),
     member("string Name", |call| match call.get(0) {
         Datum::Match(_) => Ok(Datum::text("0")),
         _ => Ok(Datum::String(call.object::<Found>(0)?.name.clone())),
     }),
     member("CaptureCollection Captures", |call| {
-        let group = part(call)?;
-        let captures = if group.success { vec![call.get(0).clone()] } else { Vec::new() };
+        let (found, number) = part(call)?;
+        let captures = if found.held(number).is_some() { vec![call.get(0).clone()] } else { Vec::new() };
         call.made_list("CaptureCollection", captures)
     }),
 ];
@@ -134,11 +149,13 @@ static MATCH: &[Member] = &[
         Ok(Datum::object(groups))
     }),
     member("Match NextMatch()", |call| {
-        let next = found(call)?.next_match();
+        let found = found(call)?.clone();
+        call.walk(found.value().len())?;
+        let next = found.next_match();
         matched(call, next)
     }),
     member("string Result(string replacement)", |call| {
-        let text = found(call)?.result(call.text(1)?);
+        let text = found(call)?.result(call.text(1)?)?;
         call.made(text)
     }),
 ];
@@ -146,15 +163,16 @@ static MATCH: &[Member] = &[
 static GROUPS: &[Member] = &[
     member("int Count", |call| Ok(number(call.object::<Groups>(0)?.0.group_count()))),
     member("Group this[int groupnum]", |call| {
-        let groups = call.object::<Groups>(0)?;
-        let group = groups.0.group(call.int(1)?);
-        let name = usize::try_from(call.int(1)?).ok().map_or("", |number| groups.0.group_name(number)).into();
-        grouped(call, group, name)
+        let found = call.object::<Groups>(0)?.0.clone();
+        let number = call.int(1)?;
+        let name = usize::try_from(number).ok().map_or("", |number| found.group_name(number)).into();
+        grouped(call, found, number, name)
     }),
     member("Group this[string groupname]", |call| {
+        let found = call.object::<Groups>(0)?.0.clone();
         let name: Arc<str> = call.text(1)?.into();
-        let group = call.object::<Groups>(0)?.0.group_named(&name);
-        grouped(call, group, name)
+        let number = found.number_of(&name);
+        grouped(call, found, number, name)
     }),
 ];
 
@@ -168,19 +186,19 @@ impl Instance for Groups {
     }
 
     fn items(&self) -> Option<Vec<Datum>> {
-        let numbers = 0..self.0.group_count();
         let group = |number: usize| {
-            let group = self.0.group(i32::try_from(number).unwrap_or(-1));
-            Datum::object(Found { group, name: self.0.group_name(number).into() })
+            let name = self.0.group_name(number).into();
+            Datum::object(Found { found: self.0.clone(), number: i32::try_from(number).unwrap_or(-1), name })
         };
-        Some(numbers.map(group).collect())
+        Some((0..self.0.group_count()).map(group).collect())
     }
 }
 
-/// `Group`
+/// `Group`: the match, and the number of the group in it.
 #[derive(Debug)]
 struct Found {
-    group: Group,
+    found: Arc<Match>,
+    number: i32,
     name: Arc<str>,
 }
 
@@ -190,7 +208,7 @@ impl Instance for Found {
     }
 
     fn to_text(&self) -> String {
-        self.group.value.clone()
+        self.found.held(self.number).unwrap_or("").to_owned()
     }
 }
 
@@ -202,9 +220,9 @@ fn regex(call: &Call<'_, '_>) -> Result<Regex, Exception> {
 }
 
 /// A pattern that was used before is not compiled again.
-fn compiled(call: &Call<'_, '_>, pattern: usize, options: Option<usize>) -> Result<Regex, Exception> {
+fn compiled(call: &mut Call<'_, '_>, pattern: usize, options: Option<usize>) -> Result<Regex, Exception> {
     let options = options.map_or(Ok(0), |number| call.enumeration(number))?;
-    cached(call.text(pattern)?, Options(options))
+    cached(&shared(call, pattern)?, Options(options), call)
 }
 
 fn shared(call: &Call<'_, '_>, number: usize) -> Result<Arc<str>, Exception> {
@@ -221,17 +239,23 @@ fn found<'c>(call: &'c Call<'_, '_>) -> Result<&'c Arc<Match>, Exception> {
     }
 }
 
-/// A group, or a whole match as one.
-fn part(call: &Call<'_, '_>) -> Result<Group, Exception> {
-    match call.get(0) {
-        Datum::Match(found) => Ok(found.group(0)),
-        _ => Ok(call.object::<Found>(0)?.group.clone()),
+/// The match and the number of a group, or a whole match as one.
+fn part(call: &Call<'_, '_>) -> Result<(Arc<Match>, i32), Exception> {
+    if let Datum::Match(found) = call.get(0) {
+        return Ok((found.clone(), 0));
     }
+    let group = call.object::<Found>(0)?;
+    Ok((group.found.clone(), group.number))
 }
 
-fn grouped(call: &mut Call<'_, '_>, group: Group, name: Arc<str>) -> Result<Datum, Exception> {
-    call.charge(group.value.len() + size_of::<Found>())?;
-    Ok(Datum::object(Found { group, name }))
+fn grouped(
+    call: &mut Call<'_, '_>,
+    found: Arc<Match>,
+    number: i32,
+    name: Arc<str>,
+) -> Result<Datum, Exception> {
+    call.charge(size_of::<Found>())?;
+    Ok(Datum::object(Found { found, number, name }))
 }
 
 fn matched(call: &mut Call<'_, '_>, found: Match) -> Result<Datum, Exception> {
@@ -240,7 +264,6 @@ fn matched(call: &mut Call<'_, '_>, found: Match) -> Result<Datum, Exception> {
 }
 
 fn collected(call: &mut Call<'_, '_>, found: Vec<Match>) -> Result<Datum, Exception> {
-    call.charge(found.len().saturating_mul(size_of::<Match>()))?;
     let found = found.into_iter().map(|found| Datum::Match(Arc::new(found))).collect();
     call.made_list("MatchCollection", found)
 }
@@ -250,7 +273,7 @@ fn listed(call: &mut Call<'_, '_>, parts: Vec<String>) -> Result<Datum, Exceptio
     call.made_list("string[]", parts.iter().map(|part| Datum::text(part)).collect())
 }
 
-fn is_match(call: &Call<'_, '_>, options: Option<usize>) -> Result<Datum, Exception> {
+fn is_match(call: &mut Call<'_, '_>, options: Option<usize>) -> Result<Datum, Exception> {
     Ok(Datum::Bool(compiled(call, 1, options)?.is_match(call.text(0)?)))
 }
 
@@ -260,12 +283,12 @@ fn first(call: &mut Call<'_, '_>, options: Option<usize>) -> Result<Datum, Excep
 }
 
 fn all(call: &mut Call<'_, '_>, options: Option<usize>) -> Result<Datum, Exception> {
-    let found = compiled(call, 1, options)?.matches(&shared(call, 0)?)?;
+    let found = compiled(call, 1, options)?.matches(&shared(call, 0)?, call)?;
     collected(call, found)
 }
 
 fn split(call: &mut Call<'_, '_>, options: Option<usize>) -> Result<Datum, Exception> {
-    let parts = compiled(call, 1, options)?.split(call.text(0)?, 0)?;
+    let parts = compiled(call, 1, options)?.split(&shared(call, 0)?, 0, call)?;
     listed(call, parts)
 }
 
@@ -279,7 +302,7 @@ fn replaced(
     let input = shared(call, input)?;
     let mut text = String::new();
     let mut end = 0;
-    for found in regex.matches(&input)? {
+    for found in regex.matches(&input, call)? {
         let Some((start, next)) = found.range() else { break };
         text.push_str(input.get(end..start).unwrap_or(""));
         let found = matched(call, found)?;

@@ -184,6 +184,7 @@ impl Instance for Set {
 }
 
 fn set_of(call: &mut Call<'_, '_>, items: Vec<Datum>, ignores_case: bool) -> Result<Datum, Exception> {
+    call.comparisons(&items, 1)?;
     call.charge(items.len().saturating_mul(size_of::<Key>()))?;
     let keys = items.into_iter().map(|item| Key::with_case(item, ignores_case)).collect();
     let type_name = format!("HashSet<{}>", call.type_argument(0));

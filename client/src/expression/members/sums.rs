@@ -208,7 +208,11 @@ fn average(call: &mut Call<'_, '_>, with_selector: bool) -> Result<Option<Datum>
 /// With a selector, the second type argument is that of the result.
 fn extreme(call: &mut Call<'_, '_>, selector: Option<usize>, greatest: bool) -> Result<Datum, Exception> {
     let items = match selector {
-        Some(number) => selected(call, number)?,
+        Some(number) => {
+            let items = selected(call, number)?;
+            call.comparisons(&items, 1)?;
+            items
+        }
         None => stepped(call, 0)?,
     };
     let needs_one = needs_one(call.type_argument(usize::from(selector.is_some())));
@@ -221,7 +225,7 @@ fn extreme(call: &mut Call<'_, '_>, selector: Option<usize>, greatest: bool) -> 
 fn ordered(call: &mut Call<'_, '_>, descending: bool) -> Result<Datum, Exception> {
     let keys = selected(call, 1)?;
     let items = call.items(0)?;
-    compared(call, items.len())?;
+    compared(call, &keys)?;
     let element = call.type_argument(0).to_string();
     let comparison = match call.get(2) {
         Datum::Null => None,
@@ -232,14 +236,15 @@ fn ordered(call: &mut Call<'_, '_>, descending: bool) -> Result<Datum, Exception
 
 fn then_ordered(call: &mut Call<'_, '_>, descending: bool) -> Result<Datum, Exception> {
     let keys = selected(call, 1)?;
-    compared(call, keys.len())?;
+    compared(call, &keys)?;
     let direction = Direction { descending, comparison: None };
     call.object::<Ordered>(0)?.then_by(keys, direction).map(Datum::object)
 }
 
 /// Sorting compares each element with about as many others as its number has binary digits.
-fn compared(call: &mut Call<'_, '_>, count: usize) -> Result<(), Exception> {
+fn compared(call: &mut Call<'_, '_>, keys: &[Datum]) -> Result<(), Exception> {
+    let count = keys.len();
     let digits = usize::BITS.saturating_sub(count.leading_zeros());
-    call.steps(count.saturating_mul(usize::try_from(digits).unwrap_or(1)))?;
+    call.comparisons(keys, usize::try_from(digits).unwrap_or(1))?;
     call.charge(count.saturating_mul(2 * size_of::<Datum>()))
 }

@@ -25,12 +25,12 @@ use crate::guard::{Clock, Random, WallClock};
 
 thread_local! {
     /// The members that this thread has compiled calls of.
-    static USED: RefCell<Vec<Arc<MemberInfo>>> = const { RefCell::new(Vec::new()) };
+    static USED: RefCell<Vec<&'static MemberInfo>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Told by the compiler.
-pub(in crate::expression) fn used(member: &Arc<MemberInfo>) {
-    USED.with_borrow_mut(|used| used.push(member.clone()));
+pub(in crate::expression) fn used(member: &'static MemberInfo) {
+    USED.with_borrow_mut(|used| used.push(member));
 }
 
 /// 2024-02-29 14:05:06.1234567 UTC, a Thursday.
@@ -82,7 +82,7 @@ fn examples() -> Vec<Example> {
 }
 
 /// What an expression gives, and the members that it uses.
-pub(super) fn run(expression: &str) -> (String, Vec<Arc<MemberInfo>>) {
+pub(super) fn run(expression: &str) -> (String, Vec<&'static MemberInfo>) {
     USED.with_borrow_mut(Vec::clear);
     let text =
         if expression.starts_with('{') { format!("@{expression}") } else { format!("@({expression})") };
@@ -152,7 +152,7 @@ fn by_member() -> BTreeMap<usize, Vec<Example>> {
     for example in examples() {
         let (_, used) = run(example.expression);
         for member in used {
-            let list = found.entry(Arc::as_ptr(&member) as usize).or_default();
+            let list = found.entry(std::ptr::from_ref(member) as usize).or_default();
             if list.last().is_none_or(|last| last.expression != example.expression) {
                 list.push(Example { ..example });
             }

@@ -4,6 +4,7 @@ use super::{Call, Member, TypeRow, class, enumeration, member, refused};
 use crate::dotnet::object::EnumType;
 use crate::dotnet::text::{self, Comparison, Formattable, SplitOptions};
 use crate::dotnet::{Datum, Exception};
+use crate::limits;
 
 pub(super) static TYPES: &[TypeRow] = &[
     class("System", "class String : IEnumerable<char>, IComparable", STRING),
@@ -127,6 +128,7 @@ static STRING: &[Member] = &[
     }),
     member("int IndexOfAny(char[] anyOf)", |call| {
         let characters = characters(call, 1)?;
+        searched(call, characters.len())?;
         Ok(Datum::Int(text::index_of_any(call.text(0)?, &characters, 0)?))
     }),
     member("int LastIndexOf(string value)", |call| last_index_of(call, Comparison::Invariant)),
@@ -235,8 +237,15 @@ fn trimmed(
     trim: for<'t> fn(&'t str, &[char]) -> &'t str,
 ) -> Result<Datum, Exception> {
     let characters = characters(call, 1)?;
+    searched(call, characters.len())?;
     let trimmed = trim(call.text(0)?, &characters).to_owned();
     call.made(trimmed)
+}
+
+/// The text is looked at once for each of what is looked for in it.
+fn searched(call: &mut Call<'_, '_>, wanted: usize) -> Result<(), Exception> {
+    let bytes = call.text(0)?.len().saturating_mul(wanted);
+    call.steps(bytes / limits::EVALUATION_BYTES_PER_STEP)
 }
 
 fn replace(call: &mut Call<'_, '_>, comparison: Comparison) -> Result<Datum, Exception> {
@@ -272,6 +281,7 @@ fn split(call: &mut Call<'_, '_>, count: Option<usize>, options: Option<usize>) 
     let separators: Result<Vec<String>, Exception> = separators.iter().map(|one| one.to_text("")).collect();
     let separators = separators?;
     let separators: Vec<&str> = separators.iter().map(String::as_str).collect();
+    searched(call, separators.len())?;
     let count = count.map(|number| call.int(number)).transpose()?;
     let options = options.map_or(Ok(0), |number| call.enumeration(number))?;
     let options = SplitOptions { remove_empty: options & 1 != 0, trim: options & 2 != 0 };

@@ -90,7 +90,9 @@ impl<'a> Parser<'a> {
     }
 
     pub(super) fn sees_at(&self, place: usize, word: &str) -> bool {
-        matches!(self.kind_at(place), TokenKind::Symbol(it) | TokenKind::Keyword(it) if *it == word)
+        // Most words differ in their first letter.
+        let is_word = |it: &str| it.as_bytes().first() == word.as_bytes().first() && it == word;
+        matches!(self.kind_at(place), TokenKind::Symbol(it) | TokenKind::Keyword(it) if is_word(it))
     }
 
     /// Whether this name comes next, as those do that are reserved in some places only.

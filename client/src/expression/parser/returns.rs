@@ -20,7 +20,7 @@ fn statement_can_complete(statement: &Statement) -> bool {
         | StatementKind::Throw(_)
         | StatementKind::Break
         | StatementKind::Continue => false,
-        StatementKind::Block(block) => block_can_complete(block),
+        StatementKind::Block(block) | StatementKind::Using { body: block, .. } => block_can_complete(block),
         StatementKind::If { branches, otherwise } => {
             for branch in branches {
                 if !is_literal(&branch.condition, false) && block_can_complete(&branch.body) {
@@ -75,7 +75,7 @@ fn leaves(statements: &[Statement], jump: &StatementKind) -> bool {
     let within = |block: &Block| leaves(&block.statements, jump);
     statements.iter().any(|statement| match &statement.kind {
         StatementKind::Break | StatementKind::Continue => statement.kind == *jump,
-        StatementKind::Block(block) => within(block),
+        StatementKind::Block(block) | StatementKind::Using { body: block, .. } => within(block),
         StatementKind::If { branches, otherwise } => {
             branches.iter().any(|branch| within(&branch.body)) || otherwise.as_ref().is_some_and(within)
         }

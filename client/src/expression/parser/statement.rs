@@ -4,8 +4,8 @@ use super::cursor::{Parsed, Parser, Within};
 use crate::expression::error::ExpressionError;
 use crate::expression::lexer::TokenKind;
 use crate::expression::syntax::{
-    Block, Branch, Catch, Declaration, Declarator, Expression, ExpressionKind, ForInitial, Statement,
-    StatementKind, StepKind, Type,
+    Block, Branch, Catch, Declaration, Declarator, Expression, ExpressionKind, ForInitial, Resource,
+    Statement, StatementKind, StepKind, Type,
 };
 
 impl Parser<'_> {
@@ -51,6 +51,7 @@ impl Parser<'_> {
             "do" => self.do_loop(),
             "switch" => self.switch(),
             "try" => self.try_statement(),
+            "using" => self.using(),
             "throw" => self.throw(),
             "break" | "continue" => self.jump(word),
             "const" => self.declaration_statement(),
@@ -69,12 +70,12 @@ impl Parser<'_> {
     }
 
     fn declaration_statement(&mut self) -> Parsed<StatementKind> {
-        let declaration = self.declaration()?;
+        let declaration = self.declaration(false)?;
         self.expect(";")?;
         Ok(StatementKind::Declaration(declaration))
     }
 
-    fn declaration(&mut self) -> Parsed<Declaration> {
+    fn declaration(&mut self, needs_values: bool) -> Parsed<Declaration> {
         let constant = self.take("const");
         let declared = self.declared_type()?;
         let mut declarators = Vec::new();
@@ -85,7 +86,7 @@ impl Parser<'_> {
                 return Err(ExpressionError::unsupported(name.span.start, "a local function"));
             }
             let value = if self.take("=") { Some(self.expression()?) } else { None };
-            if value.is_none() && (constant || declared.is_none()) {
+            if value.is_none() && (needs_values || constant || declared.is_none()) {
                 return Err(self.unexpected("'='"));
             }
             declarators.push(Declarator { name, value });
@@ -195,7 +196,7 @@ impl Parser<'_> {
         self.advance();
         self.expect("(")?;
         let initial = if self.declaration_ahead() {
-            ForInitial::Declaration(self.declaration()?)
+            ForInitial::Declaration(self.declaration(false)?)
         } else {
             ForInitial::Expressions(self.effects(";")?)
         };
@@ -280,6 +281,22 @@ impl Parser<'_> {
         Ok(StatementKind::Try { body, catches, finally })
     }
 
+    fn using(&mut self) -> Parsed<StatementKind> {
+        let start = self.start();
+        self.advance();
+        if !self.sees("(") {
+            return Err(ExpressionError::unsupported(start, "'using' without parentheses (C# 8)"));
+        }
+        self.advance();
+        let resource = if self.declaration_ahead() {
+            Resource::Declaration(self.declaration(true)?)
+        } else {
+            Resource::Expression(self.expression()?)
+        };
+        self.expect(")")?;
+        Ok(StatementKind::Using { resource, body: self.body(self.within)? })
+    }
+
     /// What stands after `catch`.
     fn catch(&mut self) -> Parsed<Catch> {
         self.count()?;
@@ -334,6 +351,5 @@ const REFUSED: &[(&str, &str)] = &[
     ("struct", "a declaration of a type"),
     ("unchecked", "'unchecked'"),
     ("unsafe", "'unsafe'"),
-    ("using", "'using'"),
     ("void", "a local function"),
 ];

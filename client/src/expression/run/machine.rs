@@ -230,7 +230,7 @@ impl<'a> Machine<'a> {
     }
 
     /// The clock is asked the first time after some steps, so that short expressions never ask it.
-    fn look_at_clock(&mut self) -> Result<(), Exception> {
+    pub(in crate::expression) fn look_at_clock(&mut self) -> Result<(), Exception> {
         let now = self.surroundings.clock.now();
         if self.deadline == Duration::MAX {
             self.deadline = now.saturating_add(self.surroundings.limits.time);

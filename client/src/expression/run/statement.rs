@@ -76,9 +76,10 @@ impl Machine<'_> {
         let Code::ForEach(each) = code else { return Ok(Flow::Next) };
         let (raw, slot, convert, collection, body, at) = &**each;
         let items = self.evaluate(collection)?;
-        let items = self.items(&items).map_err(|error| Thrown::boxed(error, *at))?;
-        let bytes = items.len().saturating_mul(size_of::<Datum>());
-        self.charge(bytes).map_err(|error| Thrown::last(error, *at))?;
+        let items = self.items(&items).map_err(|error| match self.pending.take() {
+            Some(thrown) => thrown.placed(*at),
+            None => Thrown::boxed(error, *at),
+        })?;
         for item in items {
             self.step(*at)?;
             let item = match convert {

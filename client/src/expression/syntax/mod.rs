@@ -18,7 +18,7 @@ pub use expression::{
 pub use literal::Literal;
 pub use program::{Body, Identifier, Program};
 pub use statement::{
-    Block, Branch, CaseLabel, Catch, Declaration, Declarator, ForInitial, Statement, StatementKind,
+    Block, Branch, CaseLabel, Catch, Declaration, Declarator, ForInitial, Resource, Statement, StatementKind,
     SwitchSection,
 };
 pub use types::{NamePart, Predefined, Type, TypeKind};

@@ -97,6 +97,13 @@ pub enum StatementKind {
         /// What it may be.
         sections: Vec<SwitchSection>,
     },
+    /// `using (…) …`
+    Using {
+        /// What is used.
+        resource: Resource,
+        /// What is done with it.
+        body: Block,
+    },
     /// `;`
     Empty,
 }
@@ -137,6 +144,15 @@ pub enum ForInitial {
     Declaration(Declaration),
     /// Expressions, or none.
     Expressions(Vec<Expression>),
+}
+
+/// What stands in the parentheses of a `using`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Resource {
+    /// Variables of the statement, each with a value.
+    Declaration(Declaration),
+    /// A value without a name.
+    Expression(Expression),
 }
 
 /// What is done about an exception.

@@ -143,7 +143,7 @@ pub(super) fn member(owner: Class, row: &'static Member, names: &Names<'_>) -> R
 /// The name of constructors in the table.
 pub(in crate::expression) const CONSTRUCTOR: &str = "new";
 /// The name of conversions in the table.
-pub(in crate::expression) const CONVERSION: &str = "operator";
+pub(super) const CONVERSION: &str = "operator";
 /// The name of indexers in the table.
 pub(in crate::expression) const INDEXER: &str = "this[]";
 

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use super::Type;
+use super::inherited::{Heritage, Inherited};
 use super::signature::{self, Names, Wrong};
+use super::type_of::CLASSES;
 use crate::dotnet::Datum;
 use crate::dotnet::object::EnumType;
 use crate::expression::members::{self, Run, TypeRow};
@@ -25,7 +27,10 @@ pub(in crate::expression) struct ClassInfo {
     pub(in crate::expression) kind: ClassKind,
     /// What it derives from, with its own type parameters in them.
     pub(in crate::expression) bases: Vec<Type>,
+    /// Those that it declares itself.
     pub(in crate::expression) members: HashMap<Arc<str>, Vec<Arc<MemberInfo>>>,
+    /// With those of the classes that it derives from.
+    heritage: Heritage,
     /// Why it cannot be used here.
     pub(in crate::expression) refused: Option<&'static str>,
 }
@@ -104,7 +109,12 @@ pub(in crate::expression) enum Mode {
 /// All classes.
 pub(in crate::expression) struct Table {
     pub(in crate::expression) classes: Vec<ClassInfo>,
-    names: HashMap<(Arc<str>, usize), Class>,
+    /// By name, at the place of the number of type parameters.
+    names: HashMap<Arc<str>, Vec<Option<Class>>>,
+    /// The classes of the types with a keyword, in the order of [`CLASSES`].
+    keywords: Vec<Option<Class>>,
+    array: Option<Class>,
+    nullable: Option<Class>,
     /// Methods with `this`, by name.
     pub(in crate::expression) extensions: HashMap<Arc<str>, Vec<Arc<MemberInfo>>>,
     /// Rows that could not be read; a test wants none.
@@ -124,7 +134,7 @@ pub(in crate::expression) fn info(class: Class) -> &'static ClassInfo {
 
 /// The class with this name and as many type parameters.
 pub(in crate::expression) fn class_named(name: &str, parameters: usize) -> Option<Class> {
-    table().names.get(&(name.into(), parameters)).copied()
+    table().named(name, parameters)
 }
 
 /// Whether a value whose type has this name is one of that type.
@@ -146,6 +156,23 @@ pub(in crate::expression) fn class_derives(name: &str, base: &str) -> bool {
     }
 }
 
+impl ClassInfo {
+    /// Members with this name: its own first, then of what it derives from, then of `object`.
+    pub(in crate::expression) fn named(&self, name: &str) -> &[Inherited] {
+        self.heritage.members.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The conversions that it declares, or what it derives from.
+    pub(in crate::expression) fn conversions(&self) -> &[Inherited] {
+        &self.heritage.conversions
+    }
+
+    /// All that it derives from, with its own type parameters in them.
+    pub(in crate::expression) fn ancestors(&self) -> &[Type] {
+        &self.heritage.ancestors
+    }
+}
+
 impl ClassKind {
     pub(in crate::expression) fn is_value(&self) -> bool {
         matches!(self, Self::Struct | Self::Enum(_))
@@ -158,6 +185,9 @@ impl Table {
         let mut table = Self {
             classes: Vec::new(),
             names: HashMap::new(),
+            keywords: Vec::new(),
+            array: None,
+            nullable: None,
             extensions: HashMap::new(),
             wrong: Vec::new(),
         };
@@ -167,7 +197,7 @@ impl Table {
                 Ok(head) if row.adds => added.push((row, head)),
                 Ok(head) => {
                     let Ok(number) = u16::try_from(table.classes.len()) else { break };
-                    table.names.insert((head.name.clone(), head.parameters.len()), Class(number));
+                    table.name(&head, Class(number));
                     table.classes.push(ClassInfo {
                         name: head.name.clone(),
                         namespace: row.namespace,
@@ -176,6 +206,7 @@ impl Table {
                         kind: ClassKind::Class,
                         bases: Vec::new(),
                         members: HashMap::new(),
+                        heritage: Heritage::default(),
                         refused: row.refused,
                     });
                     heads.push((Class(number), row, head));
@@ -184,20 +215,60 @@ impl Table {
             }
         }
         for (row, head) in added {
-            match table.names.get(&(head.name.clone(), head.parameters.len())) {
-                Some(class) => heads.push((*class, row, head)),
+            match table.named(&head.name, head.parameters.len()) {
+                Some(class) => heads.push((class, row, head)),
                 None => table.wrong.push(Wrong::of(row.declaration, "no row declares this type")),
             }
         }
         for (class, row, head) in heads {
             table.fill(class, row, &head);
         }
+        table.inherit();
         table
+    }
+
+    /// The class with this name and as many type parameters.
+    fn named(&self, name: &str, parameters: usize) -> Option<Class> {
+        self.names.get(name)?.get(parameters).copied().flatten()
+    }
+
+    fn name(&mut self, head: &signature::Head, class: Class) {
+        let places = self.names.entry(head.name.clone()).or_default();
+        places.resize(places.len().max(head.parameters.len() + 1), None);
+        places[head.parameters.len()] = Some(class);
+    }
+
+    /// What is known of a class.
+    pub(super) fn class(&self, class: Class) -> &ClassInfo {
+        &self.classes[usize::from(class.0)]
+    }
+
+    /// The class whose members a type has, and its type arguments.
+    pub(super) fn class_of(&self, of: &Type) -> Option<(Class, Arc<[Type]>)> {
+        match of {
+            Type::Class(class, arguments) => Some((*class, arguments.clone())),
+            Type::Array(element) => Some((self.array?, Arc::new([(**element).clone()]))),
+            Type::Nullable(inner) => Some((self.nullable?, Arc::new([(**inner).clone()]))),
+            of => {
+                let keyword = CLASSES.iter().position(|(known, _)| known == of)?;
+                Some((self.keywords.get(keyword).copied().flatten()?, Arc::default()))
+            }
+        }
+    }
+
+    /// The third round: what each class has from those that it derives from.
+    fn inherit(&mut self) {
+        self.keywords = CLASSES.iter().map(|(_, name)| self.named(name, 0)).collect();
+        (self.array, self.nullable) = (self.named("Array", 1), self.named("Nullable", 1));
+        for number in 0..self.classes.len() {
+            let class = Class(u16::try_from(number).unwrap_or(u16::MAX));
+            self.classes[number].heritage = Heritage::of(class, self);
+        }
     }
 
     /// The second round: bases and members, which may name any class.
     fn fill(&mut self, class: Class, row: &'static TypeRow, head: &signature::Head) {
-        let names = |name: &str, count: usize| self.names.get(&(name.into(), count)).copied();
+        let names = |name: &str, count: usize| self.named(name, count);
         let names = Names { classes: &names, parameters: &head.parameters };
         let mut wrong = Vec::new();
         let (kind, bases) = signature::kind_and_bases(row, head, &names).unwrap_or_else(|error| {
@@ -236,7 +307,8 @@ mod tests {
     fn every_row_can_be_read_and_none_stands_twice() {
         let table = table();
         assert!(table.wrong.is_empty(), "{:?}", table.wrong);
-        assert_eq!(table.names.len(), table.classes.len(), "a type stands twice");
+        let named = table.names.values().flatten().flatten().count();
+        assert_eq!(named, table.classes.len(), "a type stands twice");
         for class in &table.classes {
             for members in class.members.values() {
                 for (at, member) in members.iter().enumerate() {

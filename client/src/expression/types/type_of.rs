@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::table::{Class, ClassKind, Delegate, class_named, info};
+use super::table::{Class, ClassKind, Delegate, class_named, info, table};
 use crate::expression::syntax::Predefined;
 
 /// A type of C#, as far as expressions have it. It prints as it is written.
@@ -49,12 +49,13 @@ pub enum Type {
 impl Type {
     /// A class without type arguments.
     pub(in crate::expression) fn class(class: Class) -> Self {
-        Self::Class(class, Arc::new([]))
+        Self::Class(class, Arc::default())
     }
 
     /// The class with this name and these type arguments.
     pub(in crate::expression) fn named(name: &str, arguments: &[Type]) -> Self {
         match class_named(name, arguments.len()) {
+            Some(class) if arguments.is_empty() => Self::class(class),
             Some(class) => Self::Class(class, arguments.into()),
             None => Self::Unknown,
         }
@@ -132,13 +133,16 @@ impl Type {
 
     /// The type with these in place of its type parameters; one without its type stays.
     pub(in crate::expression) fn with(&self, arguments: &[Type]) -> Type {
+        if !self.is_open() {
+            return self.clone();
+        }
         match self {
             Self::Parameter(number) => {
                 arguments.get(usize::from(*number)).cloned().unwrap_or_else(|| self.clone())
             }
             Self::Nullable(inner) => Self::nullable(inner.with(arguments)),
             Self::Array(element) => Self::array(element.with(arguments)),
-            Self::Class(class, own) if !own.is_empty() => {
+            Self::Class(class, own) => {
                 Self::Class(*class, own.iter().map(|own| own.with(arguments)).collect())
             }
             other => other.clone(),
@@ -147,40 +151,50 @@ impl Type {
 
     /// The class whose members it has, and its type arguments.
     pub(in crate::expression) fn as_class(&self) -> Option<(Class, Arc<[Type]>)> {
-        let of = |name: &str, arguments: Arc<[Type]>| Some((class_named(name, arguments.len())?, arguments));
-        match self {
-            Self::Class(class, arguments) => Some((*class, arguments.clone())),
-            Self::Array(element) => of("Array", Arc::new([(**element).clone()])),
-            Self::Nullable(inner) => of("Nullable", Arc::new([(**inner).clone()])),
-            other => of(CLASSES.iter().find(|(known, _)| known == other)?.1, Arc::new([])),
-        }
+        table().class_of(self)
     }
 
-    /// What it derives from directly.
-    pub(in crate::expression) fn bases(&self) -> Vec<Type> {
-        let Some((class, arguments)) = self.as_class() else { return Vec::new() };
-        info(class).bases.iter().map(|base| base.with(&arguments)).collect()
+    /// Its type arguments as that class: itself, or what it derives from.
+    pub(in crate::expression) fn arguments_as(&self, class: Class) -> Option<Arc<[Type]>> {
+        let (own, arguments) = self.as_class()?;
+        if own == class {
+            return Some(arguments);
+        }
+        info(own).ancestors().iter().find_map(|base| match base {
+            Self::Class(known, open) if *known == class => {
+                Some(open.iter().map(|of| of.with(&arguments)).collect())
+            }
+            _ => None,
+        })
     }
 
     /// Whether it is that type or derives from it. Sequences of references are sequences of their bases.
     pub(in crate::expression) fn derives_from(&self, target: &Type) -> bool {
-        if self == target || *target == Type::Object {
+        if *target == Type::Object || self.is_as(target) {
             return true;
         }
-        if let (Self::Class(own, arguments), Self::Class(class, wanted)) = (self, target)
-            && own == class
-            && matches!(
-                &*info(*class).name,
-                "IEnumerable" | "IReadOnlyList" | "IReadOnlyCollection" | "Func" | "Action"
-            )
-        {
-            return arguments.len() == wanted.len()
-                && arguments
-                    .iter()
-                    .zip(wanted.iter())
-                    .all(|(own, wanted)| own == wanted || (!own.is_value() && own.derives_from(wanted)));
-        }
-        self.bases().iter().any(|base| base.derives_from(target))
+        let Some((class, arguments)) = self.as_class() else { return false };
+        let may_be = |base: &&Type| match (base, target) {
+            (Self::Class(base, _), Self::Class(class, _)) => base == class,
+            (base, target) => *base == target,
+        };
+        let mut ancestors = info(class).ancestors().iter().filter(may_be);
+        ancestors.any(|base| base.with(&arguments).is_as(target))
+    }
+
+    /// Whether it is that type, or differs from it only in type arguments that may vary.
+    fn is_as(&self, target: &Type) -> bool {
+        let (Self::Class(own, arguments), Self::Class(class, wanted)) = (self, target) else {
+            return self == target;
+        };
+        own == class
+            && (arguments == wanted
+                || (VARIES.contains(&&*info(*class).name)
+                    && arguments.len() == wanted.len()
+                    && arguments
+                        .iter()
+                        .zip(wanted.iter())
+                        .all(|(own, wanted)| own == wanted || (!own.is_value() && own.derives_from(wanted)))))
     }
 
     /// What a lambda of this type takes and gives, if it is a delegate.
@@ -284,8 +298,11 @@ const KEYWORDS: &[(Type, &str)] = &[
     (Type::Decimal, "decimal"),
 ];
 
+/// The classes whose type arguments may be bases of those that are asked for.
+const VARIES: &[&str] = &["IEnumerable", "IReadOnlyList", "IReadOnlyCollection", "Func", "Action"];
+
 /// The rows of the types with a keyword.
-const CLASSES: &[(Type, &str)] = &[
+pub(super) const CLASSES: &[(Type, &str)] = &[
     (Type::Object, "Object"),
     (Type::Bool, "Boolean"),
     (Type::Char, "Char"),

@@ -16,6 +16,7 @@ pub static BASE: Row = Row {
     sections: Sections::ALL,
     flags: Flags::SECTION_ONLY,
     note: "The statements of the scope around. Not in a fragment.",
+    example: r#"<base />"#,
     build: |_| Statement::Base,
 };
 
@@ -32,6 +33,14 @@ pub static CHOOSE: Row = Row {
     sections: Sections::ALL,
     flags: Flags::NONE,
     note: "The first branch whose condition holds.",
+    example: r#"<choose>
+    <when condition="@(context.Request.Headers.GetValueOrDefault("X-Fresh", "no") == "yes")">
+        <cache-remove-value key="menu" />
+    </when>
+    <otherwise>
+        <cache-lookup-value key="menu" variable-name="menu" />
+    </otherwise>
+</choose>"#,
     build: |parts| Statement::Choose(choose(parts)),
 };
 
@@ -50,6 +59,7 @@ pub static INCLUDE_FRAGMENT: Row = Row {
     sections: Sections::ALL,
     flags: Flags::NONE,
     note: "Its statements run as if they stood here. Read when the policy is.",
+    example: r#"<include-fragment fragment-id="sign-in" />"#,
     build: |mut parts| {
         let id = parts.name("fragment-id");
         // The fragment is put in when all of them have been read.
@@ -70,6 +80,7 @@ pub static SET_VARIABLE: Row = Row {
     sections: Sections::ALL,
     flags: Flags::NONE,
     note: "An expression's value keeps its type.",
+    example: r#"<set-variable name="customer" value="@(context.Subscription?.Id ?? "none")" />"#,
     build: |mut parts| {
         Statement::SetVariable(SetVariable { name: parts.name("name"), value: parts.text("value") })
     },

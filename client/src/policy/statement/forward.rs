@@ -32,6 +32,7 @@ pub static FORWARD_REQUEST: Row = Row {
     sections: Sections::BACKEND,
     flags: Flags::NONE,
     note: "Without a `backend` section in any scope it is done by itself.",
+    example: r#"<forward-request timeout="5" follow-redirects="false" buffer-response="false" />"#,
     build: |parts| Statement::ForwardRequest(forward_request(parts)),
 };
 

@@ -26,6 +26,11 @@ pub static RATE_LIMIT: Row = Row {
     sections: Sections::INBOUND,
     flags: Flags::RATE_LIMIT,
     note: "Per subscription; `api` and `operation` in it have limits of their own.",
+    example: r#"<rate-limit calls="600" renewal-period="60" remaining-calls-header-name="X-Calls-Left">
+    <api name="orders" calls="100" renewal-period="60">
+        <operation name="create" calls="5" renewal-period="10" />
+    </api>
+</rate-limit>"#,
     build: |parts| Statement::RateLimit(rate_limit(parts)),
 };
 
@@ -60,6 +65,11 @@ pub static RATE_LIMIT_BY_KEY: Row = Row {
     sections: Sections::INBOUND,
     flags: Flags::RATE_LIMIT,
     note: "Counts per value of `counter-key`.",
+    example: r#"<rate-limit-by-key
+    calls="20"
+    renewal-period="30"
+    counter-key="@(context.Request.Headers.GetValueOrDefault("X-Customer", "none"))"
+    increment-condition="@(context.Response.StatusCode < 400)" />"#,
     build: |parts| Statement::RateLimitByKey(by_key(parts)),
 };
 

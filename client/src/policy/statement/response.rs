@@ -26,6 +26,9 @@ pub static SET_HEADER: Row = Row {
     sections: Sections::ALL,
     flags: Flags::NONE,
     note: "With `delete`, no `value`.",
+    example: r#"<set-header name="X-Served-By" exists-action="append">
+    <value>@(context.Deployment.Region)</value>
+</set-header>"#,
     build: |parts| Statement::SetHeader(set_header(parts)),
 };
 
@@ -42,6 +45,7 @@ pub static SET_STATUS: Row = Row {
     sections: Sections::ALL,
     flags: Flags::NONE,
     note: "",
+    example: r#"<set-status code="202" reason="Accepted" />"#,
     build: |parts| Statement::SetStatus(set_status(parts)),
 };
 
@@ -74,6 +78,7 @@ pub static SET_BODY: Row = Row {
     sections: Sections::ALL,
     flags: Flags::NONE,
     note: "Markup in it is taken as it is written. In a Liquid template `{{…}}` need not be a named value.",
+    example: r#"<set-body>@("{\"customer\": \"" + (string)context.Variables["customer"] + "\"}")</set-body>"#,
     build: |parts| Statement::SetBody(set_body(parts)),
 };
 
@@ -96,6 +101,13 @@ pub static RETURN_RESPONSE: Row = Row {
     sections: Sections::ALL,
     flags: Flags::NONE,
     note: "Ends the policies: no further statement and no further section runs. Without anything in it: 200 and no body.",
+    example: r#"<return-response>
+    <set-status code="503" reason="Closed" />
+    <set-header name="Retry-After">
+        <value>120</value>
+    </set-header>
+    <set-body>{"open": false}</set-body>
+</return-response>"#,
     build: |parts| Statement::ReturnResponse(return_response(parts)),
 };
 

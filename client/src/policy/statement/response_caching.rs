@@ -37,6 +37,10 @@ pub static CACHE_LOOKUP: Row = Row {
     sections: Sections::INBOUND,
     flags: Flags::ONCE_PER_SECTION.and(Flags::WANTS_RATE_LIMIT).and(Flags::RESPONSE_LOOKUP),
     note: "GET only. Wants a `cache-store` in outbound.",
+    example: r#"<cache-lookup vary-by-developer="false" vary-by-developer-groups="false" downstream-caching-type="private">
+    <vary-by-header>Accept-Language</vary-by-header>
+    <vary-by-query-parameter>page;size</vary-by-query-parameter>
+</cache-lookup>"#,
     build: |parts| Statement::CacheLookup(lookup(parts)),
 };
 
@@ -58,6 +62,7 @@ pub static CACHE_STORE: Row = Row {
     sections: Sections::OUTBOUND,
     flags: Flags::ONCE_PER_SECTION.and(Flags::RESPONSE_STORE),
     note: "`cache-response` absent: only a 200; `true`: any status; `false`: never. The store is the lookup's.",
+    example: r#"<cache-store duration="@(context.Response.StatusCode == 404 ? 10 : 600)" cache-response="true" />"#,
     build: |mut parts| {
         let (duration, cache_response) = (parts.number("duration"), parts.optional_flag("cache-response"));
         Statement::CacheStore(CacheStore { duration, cache_response })

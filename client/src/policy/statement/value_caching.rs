@@ -22,6 +22,11 @@ pub static CACHE_LOOKUP_VALUE: Row = Row {
     sections: Sections::ALL,
     flags: Flags::ONCE_PER_SECTION.and(Flags::NOT_IN_FRAGMENT).and(Flags::WANTS_RATE_LIMIT),
     note: "A miss without `default-value` leaves the variable as it is.",
+    example: r#"<cache-lookup-value
+    key="@("basket-" + context.Request.Headers.GetValueOrDefault("X-Customer", "none"))"
+    variable-name="basket"
+    default-value="[]"
+    caching-type="internal" />"#,
     build: |mut parts| {
         Statement::CacheLookupValue(CacheLookupValue {
             key: parts.text("key"),
@@ -47,6 +52,10 @@ pub static CACHE_STORE_VALUE: Row = Row {
     sections: Sections::ALL,
     flags: Flags::ONCE_PER_SECTION,
     note: "The value keeps its type. A `duration` that is computed and below 0 is 0: what the key held goes.",
+    example: r#"<cache-store-value
+    key="@("price-" + context.Request.MatchedParameters["article"])"
+    value="@(context.Response.Body.As<JObject>(preserveContent: true)["price"])"
+    duration="900" />"#,
     build: |mut parts| {
         Statement::CacheStoreValue(CacheStoreValue {
             key: parts.text("key"),
@@ -76,6 +85,7 @@ pub static CACHE_REMOVE_VALUE: Row = Row {
     sections: Sections::ALL,
     flags: Flags::ONCE_PER_SECTION,
     note: "This key only; an absent one is no error.",
+    example: r#"<cache-remove-value key="@("basket-" + (string)context.Variables["customer"])" fail-on-cache-removal-error="true" />"#,
     build: |mut parts| {
         Statement::CacheRemoveValue(CacheRemoveValue {
             key: parts.text("key"),
@@ -103,6 +113,11 @@ pub static CACHE_VALUE: Row = Row {
     flags: Flags::NONE,
     note: "The statements of `value` run when there is no fresh value, to set the variable. \
            `refresh-after` absent: as `expires-after`.",
+    example: r#"<cache-value key="exchange-rates" variable-name="rates" expires-after="3600" refresh-after="600">
+    <value>
+        <set-variable name="rates" value="@("EUR/USD of " + DateTime.UtcNow.ToString("s"))" />
+    </value>
+</cache-value>"#,
     build: |parts| Statement::CacheValue(cache_value(parts)),
 };
 

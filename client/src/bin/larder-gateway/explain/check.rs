@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use larder_client::DEFAULT_SERVICE;
+use larder_client::{CachingType, DEFAULT_SERVICE, StoreUsed};
 
 use super::page::Page;
 use super::steps::{self, Scene};
@@ -22,7 +22,7 @@ pub(crate) fn check(settings: &Settings) -> Result<String, String> {
     let runtime = runtime.map_err(|error| error.to_string())?;
     let _guard = runtime.enter();
     let cache = app::cache_builder(settings).build();
-    let plan = Plan::build(settings, &Pool::new(settings));
+    let plan = Plan::build_to_check(settings, &Pool::new(settings));
     let (plan, cache) = match (plan, cache) {
         (Ok(plan), Ok(cache)) => (plan, cache),
         (plan, cache) => {
@@ -45,6 +45,9 @@ fn explained(plan: &Plan, scene: &Scene<'_>) -> String {
     page.line(0, &count(&problems));
     page.line(0, "");
     scene.report.to_string().lines().for_each(|line| page.line(0, line));
+    if let Some(line) = failover(scene) {
+        page.line(0, line);
+    }
     if scene.settings.service != DEFAULT_SERVICE {
         page.line(0, &format!("a key K is stored as @{}/K", scene.settings.service));
     }
@@ -59,6 +62,18 @@ fn explained(plan: &Plan, scene: &Scene<'_>) -> String {
         steps::explain(policy.document(), scene, &mut page);
     }
     page.into_text()
+}
+
+/// What becomes of `prefer-external` while the external cache fails, where `--failover` is given.
+fn failover(scene: &Scene<'_>) -> Option<&'static str> {
+    let both = [CachingType::External, CachingType::Internal];
+    let is_useful = both.iter().all(|caching_type| scene.report.store_for(*caching_type) != StoreUsed::None);
+    scene.settings.failover.then_some(if is_useful {
+        "failover: while the external cache fails, prefer-external turns to internal; what is stored there then is not \
+         found outside later"
+    } else {
+        "failover has no effect: it needs an external and an internal cache"
+    })
 }
 
 fn count(problems: &Problems) -> String {

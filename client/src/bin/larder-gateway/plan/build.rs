@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hyper::Method;
+use hyper::{Method, Uri};
 use larder_client::context::Url;
 
 use super::policies::Reader;
@@ -32,9 +32,18 @@ pub(crate) struct Problems {
 impl Plan {
     /// Makes the plan of these settings; reads all policy files.
     pub(crate) fn build(settings: &Settings, pool: &Pool) -> Result<Self, Problems> {
+        Self::built(settings, pool, true)
+    }
+
+    /// The same for somebody who only looks at the policies: a route may have no backend.
+    pub(crate) fn build_to_check(settings: &Settings, pool: &Pool) -> Result<Self, Problems> {
+        Self::built(settings, pool, false)
+    }
+
+    fn built(settings: &Settings, pool: &Pool, needs_backend: bool) -> Result<Self, Problems> {
         let (subscriptions, mut errors) = Subscriptions::new(&settings.entries);
         let mut reader = Reader::new(settings);
-        let mut builder = Builder { settings, pool, backends: BTreeMap::new() };
+        let mut builder = Builder { settings, pool, needs_backend, backends: BTreeMap::new() };
         let mut routes = Vec::new();
         for entry in entries(settings, &mut errors) {
             match builder.route(&entry, &mut reader) {
@@ -72,7 +81,9 @@ fn entries(settings: &Settings, errors: &mut Vec<String>) -> Vec<RouteEntry> {
         if settings.policy.is_none() {
             errors.push("there is nothing to do: give --policy, or --config with a [[route]]".to_owned());
         }
-        return vec![with_policy(RouteEntry { path: "/*".to_owned(), ..RouteEntry::default() })];
+        let operation = Some("default".to_owned());
+        let entry = RouteEntry { path: "/*".to_owned(), operation, ..RouteEntry::default() };
+        return vec![with_policy(entry)];
     }
     given.iter().cloned().map(with_policy).collect()
 }
@@ -80,6 +91,7 @@ fn entries(settings: &Settings, errors: &mut Vec<String>) -> Vec<RouteEntry> {
 struct Builder<'a> {
     settings: &'a Settings,
     pool: &'a Pool,
+    needs_backend: bool,
     /// One for each URL, so that its limit is one.
     backends: BTreeMap<String, Arc<Backend>>,
 }
@@ -90,7 +102,13 @@ impl Builder<'_> {
         let policies = reader.policies(entry);
         let backend = match &entry.backend {
             Some(url) => backend_url(url).map_err(|error| format!("backend: {error}"))?,
-            None => self.settings.backend.clone().ok_or("it has no backend, and there is no --backend")?,
+            None => match &self.settings.backend {
+                Some(url) => url.clone(),
+                None if self.needs_backend => {
+                    return Err("it has no backend, and there is no --backend".to_owned());
+                }
+                None => Url::of(&Uri::default(), "", "http"),
+            },
         };
         let required = entry.subscription_required.unwrap_or(self.settings.subscription_required);
         Route::new(entry, self.backend(backend), policies, required)

@@ -74,12 +74,12 @@ impl Route {
         })
     }
 
-    /// What the backend sees of a path of this route.
-    pub(crate) fn path_for_backend<'a>(&self, path: &'a str) -> &'a str {
+    /// What the backend sees of a path of this route; none if the path spells the part that is taken away otherwise.
+    pub(crate) fn path_for_backend<'a>(&self, path: &'a str) -> Option<&'a str> {
         match path.strip_prefix(&self.api_path) {
-            Some("") => "/",
-            Some(rest) => rest,
-            None => path,
+            Some("") => Some("/"),
+            Some(rest) if rest.starts_with('/') => Some(rest),
+            _ => None,
         }
     }
 

@@ -1,5 +1,6 @@
 //! The path of a route: `/users/{id}`, `/files/*`. Which of several routes is taken is left to the table.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -53,8 +54,10 @@ impl Template {
         }
     }
 
-    /// The parameters, if the template is one of this path.
+    /// The parameters, if the template is one of this path. An escaped character counts as itself, an escaped slash or a
+    /// backslash as a slash, and several slashes as one: what a backend may take for the same path has the same route.
     pub(crate) fn matches(&self, path: &str) -> Option<Parameters> {
+        let path = plain(path);
         let mut left = Some(path.strip_prefix('/')?);
         let mut found = Parameters::new();
         for segment in &self.segments {
@@ -62,7 +65,7 @@ impl Template {
             let (own, after) = text.split_once('/').map_or((text, None), |(own, after)| (own, Some(after)));
             left = after;
             match segment {
-                Segment::Literal(literal) if **literal == *own => {}
+                Segment::Literal(literal) if **literal == *decode(own) => {}
                 Segment::Parameter(name) if !own.is_empty() => {
                     found.insert(name.clone(), decode(own).into());
                 }
@@ -108,8 +111,24 @@ fn segment(text: &str) -> Result<Segment, String> {
         None if text.contains(['{', '}', '*', '?', '#']) => {
             Err(format!("'{text}' is neither text nor a name in braces; '*' may only stand at the end"))
         }
-        None => Ok(Segment::Literal(text.into())),
+        None => Ok(Segment::Literal(decode(text).into())),
     }
+}
+
+/// A path whose segments are told apart by single slashes.
+fn plain(path: &str) -> Cow<'_, str> {
+    let is_plain = !path.contains(['%', '\\']) && !path.contains("//");
+    if is_plain {
+        return path.into();
+    }
+    let path = SLASHES.iter().fold(path.to_owned(), |path, slash| path.replace(slash, "/"));
+    let mut merged = String::with_capacity(path.len());
+    for character in path.chars() {
+        if character != '/' || !merged.ends_with('/') {
+            merged.push(character);
+        }
+    }
+    merged.into()
 }
 
 /// A segment without its `%41`; what is none of these stays.
@@ -126,6 +145,9 @@ fn decode(text: &str) -> String {
     String::from_utf8_lossy(&decoded).into_owned()
 }
 
+/// What backends may take for a slash.
+const SLASHES: [&str; 5] = ["%2F", "%2f", "%5C", "%5c", "\\"];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,7 +161,16 @@ mod tests {
     fn templates_match_by_segments() {
         for (template, path, wanted) in [
             ("/users/{id}", "/users/42", Some("id=42;")),
-            ("/users/{id}", "/users/a%20b%2Fc+d%zz", Some("id=a b/c+d%zz;")),
+            ("/users/{id}", "/users/a%20b+d%zz", Some("id=a b+d%zz;")),
+            ("/users/{id}", "/users/a%2Fb", None),
+            ("/admin/*", "/%61dmin/x", Some("")),
+            ("/admin/*", "//admin/x", Some("")),
+            ("/admin/*", "/admin%2Fx", Some("")),
+            ("/admin/*", "/%5cadmin%2fx", Some("")),
+            ("/admin/*", "/admin\\x", Some("")),
+            ("/a:b/*", "/a%3Ab/x", Some("")),
+            ("/caf%C3%A9", "/caf%c3%a9", Some("")),
+            ("/admin/*", "/%2561dmin/x", None),
             ("/users/{id}", "/users/", None),
             ("/users/{id}", "/users/42/", None),
             ("/users/{id}", "/Users/42", None),

@@ -10,14 +10,15 @@ use hyper::body::{Body, Bytes, Incoming};
 use hyper::ext::ReasonPhrase;
 use hyper::header::{CONTENT_LENGTH, HOST, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::{HeaderMap, Method, Request, StatusCode, Version};
+use hyper::{HeaderMap, Method, Request, StatusCode};
 use larder_client::context::{self, Content, Context, LastError, Response, Url};
 use larder_client::engine::{Policies, Record};
 
 use super::forward::Onward;
 use super::gateway::Gateway;
 use super::refusal::Refusal;
-use crate::headers::{drop_hop_by_hop, drop_length, wants_upgrade};
+use super::target::{settle_host, settle_path};
+use crate::headers::{drop_for_connection, drop_length, wants_upgrade};
 use crate::limits;
 use crate::plan::{Caller, Found, Parameters, Plan, Route};
 use crate::upstream::{Paced, has_dot_segments};
@@ -28,6 +29,8 @@ type AnswerBody = UnsyncBoxBody<Bytes, Box<dyn Error + Send + Sync>>;
 /// A request that may be given to the engine.
 struct Admitted<'a> {
     route: &'a Route,
+    /// What the backend sees of its path.
+    path: String,
     parameters: Parameters,
     caller: Option<&'a Caller>,
 }
@@ -40,10 +43,22 @@ impl Gateway {
         client: IpAddr,
     ) -> hyper::Response<AnswerBody> {
         let (started, plan) = (self.now(), self.plan());
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
         let method = head.method.clone();
-        let (route, (response, record)) = match self.admit(&plan, &head) {
-            Ok(admitted) => (Some(admitted.route), self.run(admitted, head, body, client).await),
+        let admitted = is_passed_on(&head)
+            .and_then(|()| settle_host(&mut head))
+            .and_then(|()| settle_path(&mut head))
+            .and_then(|()| self.admit(&plan, &head));
+        let (route, (response, record)) = match admitted {
+            Ok(admitted) => {
+                let host = head.headers.get(HOST).cloned();
+                drop_for_connection(&mut head.headers);
+                // A connection cannot have it for itself.
+                if let Some(host) = host {
+                    head.headers.insert(HOST, host);
+                }
+                (Some(admitted.route), self.run(admitted, head, body, client).await)
+            }
             Err(refusal) => (None, (Response::from(&refusal), Record::default())),
         };
         let response = sendable(response, &record, self.is_traced);
@@ -54,17 +69,6 @@ impl Gateway {
     }
 
     fn admit<'a>(&self, plan: &'a Plan, head: &Parts) -> Result<Admitted<'a>, Refusal> {
-        if matches!(head.method, Method::CONNECT | Method::TRACE) {
-            return Err(Refusal::NeverPassedOn);
-        }
-        if wants_upgrade(&head.headers) {
-            return Err(Refusal::Upgrade);
-        }
-        // RFC 9112, section 3.2: proxies that take different ones of two hosts can be played off against each other.
-        let hosts = head.headers.get_all(HOST).iter().count();
-        if hosts > 1 || (hosts == 0 && head.version == Version::HTTP_11) {
-            return Err(Refusal::Host);
-        }
         let path = head.uri.path();
         if !path.starts_with('/') || has_dot_segments(path) {
             return Err(Refusal::Path);
@@ -74,6 +78,7 @@ impl Gateway {
             Found::Method(methods) => return Err(Refusal::Method(methods)),
             Found::Nothing => return Err(Refusal::NoRoute),
         };
+        let path = route.path_for_backend(path).ok_or(Refusal::Path)?.to_owned();
         let length =
             head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
         if length.is_some_and(|length| length > self.body_bytes_max) {
@@ -84,7 +89,7 @@ impl Gateway {
             Err(is_given) if route.subscription_required => {
                 Err(Refusal::Subscription { is_given: *is_given })
             }
-            _ => Ok(Admitted { route, parameters, caller: caller.ok() }),
+            _ => Ok(Admitted { route, path, parameters, caller: caller.ok() }),
         }
     }
 
@@ -133,11 +138,11 @@ impl Gateway {
     }
 
     fn context(&self, admitted: Admitted<'_>, head: Parts, body: Incoming, client: IpAddr) -> Context {
-        let Admitted { route, parameters, caller } = admitted;
+        let Admitted { route, path, parameters, caller } = admitted;
         let host = head.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         let original = Url::of(&head.uri, host, "http");
         let mut request =
-            context::Request::new(head.method, self.backend_url(route, &original, caller.is_some()));
+            context::Request::new(head.method, self.backend_url(route, &path, &original, caller.is_some()));
         request.original_url = original;
         request.headers = head.headers;
         if !body.is_end_stream() {
@@ -164,15 +169,12 @@ impl Gateway {
 
     /// Where a request of this route goes: the backend's URL, with the path and query of the request. A subscription
     /// key is for this gateway alone.
-    fn backend_url(&self, route: &Route, original: &Url, has_caller: bool) -> Url {
+    fn backend_url(&self, route: &Route, path: &str, original: &Url, has_caller: bool) -> Url {
         let base = route.backend.url();
-        let path = route.path_for_backend(&original.path);
-        let query = if has_caller && original.query.contains(&self.subscription_parameter) {
-            let pairs = original.query.split('&');
-            let others: Vec<&str> = pairs
-                .filter(|pair| !self.is_key_parameter(pair.split('=').next().unwrap_or_default()))
-                .collect();
-            others.join("&").into()
+        let has_key = has_caller && original.pairs().any(|(_, name)| self.is_key_parameter(&name));
+        let query = if has_key {
+            let others = original.pairs().filter(|(_, name)| !self.is_key_parameter(name));
+            others.map(|(pair, _)| pair).collect::<Vec<_>>().join("&").into()
         } else {
             original.query.clone()
         };
@@ -180,12 +182,20 @@ impl Gateway {
     }
 }
 
+/// Whether this gateway passes on such requests at all.
+fn is_passed_on(head: &Parts) -> Result<(), Refusal> {
+    if matches!(head.method, Method::CONNECT | Method::TRACE) {
+        return Err(Refusal::NeverPassedOn);
+    }
+    if wants_upgrade(&head.headers) { Err(Refusal::Upgrade) } else { Ok(()) }
+}
+
 /// An answer as hyper sends it. What rules a connection is the gateway's own.
 fn sendable(response: Response, record: &Record, is_traced: bool) -> hyper::Response<AnswerBody> {
     let response =
         if response.status.is_informational() { Response::from(&Refusal::NoAnswer) } else { response };
     let Response { status, reason, mut headers, body } = response;
-    drop_hop_by_hop(&mut headers);
+    drop_for_connection(&mut headers);
     // What a backend says of other gateways is not what this one did.
     headers.remove(&TRACE);
     let body: AnswerBody = match body {

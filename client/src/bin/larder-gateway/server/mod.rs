@@ -8,6 +8,7 @@ mod listener;
 mod refusal;
 mod statements;
 mod stream;
+mod target;
 
 pub(crate) use drain::Drain;
 pub(crate) use gateway::Gateway;

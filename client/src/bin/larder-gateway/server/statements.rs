@@ -77,10 +77,7 @@ async fn rewrite_uri(mut call: Call<'_>) -> Result<Decision, StatementError> {
         return Err(StatementError::new("InvalidUrl", "The template does not begin with '/'."));
     }
     if copies {
-        let kept = request.url.query.split('&').filter(|pair| {
-            let name = pair.split('=').next().unwrap_or_default();
-            !pair.is_empty() && !used.iter().any(|used| used == name)
-        });
+        let kept = request.url.pairs().filter(|(_, name)| !used.contains(name)).map(|(pair, _)| pair);
         query = query.split('&').filter(|pair| !pair.is_empty()).chain(kept).collect::<Vec<_>>().join("&");
     }
     request.url.path = format!("{base}{path}").into();
@@ -120,15 +117,11 @@ async fn set_query_parameter(mut call: Call<'_>) -> Result<Decision, StatementEr
     let values = texts(&mut call, Some("value")).await?;
     let url = &mut call.context().request.url;
     let encoded = encode(&name);
-    let is_own = |pair: &&str| {
-        let own = pair.split('=').next().unwrap_or_default();
-        own == encoded || own == &*name
-    };
-    let pairs: Vec<&str> = url.query.split('&').filter(|pair| !pair.is_empty()).collect();
-    let exists = pairs.iter().any(is_own);
+    let is_own = |own: &str| own == &*name;
+    let exists = url.pairs().any(|(_, own)| is_own(&own));
     let new = values.iter().map(|value| format!("{encoded}={}", encode(value)));
     let keeps = matches!(action, "append" | "skip");
-    let old = pairs.iter().filter(|pair| keeps || !is_own(pair)).map(|pair| (*pair).to_owned());
+    let old = url.pairs().filter(|(_, own)| keeps || !is_own(own)).map(|(pair, _)| pair.to_owned());
     let adds = match action {
         "delete" => false,
         "skip" => !exists,

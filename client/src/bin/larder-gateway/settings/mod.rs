@@ -10,5 +10,5 @@ mod values;
 pub(crate) use file::entries_of;
 pub(crate) use file::{Entries, RouteEntry, SubscriptionEntry, UserEntry, read_text};
 pub(crate) use rows::backend_url;
-pub(crate) use sources::{command_line, is_check, load, safe_error};
+pub(crate) use sources::{command_line, is_check, load, safe_error, unknown_variables};
 pub(crate) use values::Settings;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use larder_client::context::Url;
 use larder_client::external::Secret;
+use larder_client::limits::RESPONSE_BODY_BYTES_MAX;
 
 use super::Settings;
 use crate::limits;
@@ -154,6 +155,54 @@ pub(super) const ROWS: &[Row] = &[
         "How long past its end an entry of cache-store answers for a backend that fails",
         |settings, text| {
             settings.stale_max = Duration::from_secs(number(text, 0..=limits::STALE_SECONDS_MAX)?);
+            Ok(())
+        },
+    ),
+    switch(
+        "honour-client-no-cache",
+        "Follow a client's Cache-Control no-cache, max-age=0 and no-store at cache-lookup",
+        |settings, text| {
+            settings.honour_client = flag(text)?;
+            Ok(())
+        },
+    ),
+    one(
+        "origin-parallel",
+        "N",
+        "0",
+        "Misses of cache-lookup, per route, that may be at the backend at the same time, up to 100000; 0 for no limit",
+        |settings, text| {
+            settings.origin_parallel = number(text, 0..=limits::BACKEND_REQUESTS_MAX)?;
+            Ok(())
+        },
+    ),
+    one(
+        "origin-wait-ms",
+        "MS",
+        "1000",
+        "How long such a miss waits for its turn, 0 to 60000; then it is a 503",
+        |settings, text| {
+            settings.origin_wait = Duration::from_millis(number(text, 0..=60_000)?);
+            Ok(())
+        },
+    ),
+    one(
+        "purge-seen-ms",
+        "MS",
+        "1000",
+        "How soon responses that another gateway purged are gone here, 0 to 60000",
+        |settings, text| {
+            settings.purge_seen = Duration::from_millis(number(text, 0..=60_000)?);
+            Ok(())
+        },
+    ),
+    one(
+        "value-bytes-max",
+        "BYTES",
+        "2097152",
+        "The largest value or response that is stored or given, 1024 to 268435456",
+        |settings, text| {
+            settings.value_bytes_max = number(text, limits::VALUE_BYTES_MIN..=RESPONSE_BODY_BYTES_MAX)?;
             Ok(())
         },
     ),

@@ -51,6 +51,17 @@ pub(crate) fn load(matches: &ArgMatches) -> Result<Settings, String> {
     Ok(settings)
 }
 
+/// Variables of the environment that look like settings and are none, as misspelt ones do. No error: whoever runs the
+/// program may have variables of this name for other purposes.
+pub(crate) fn unknown_variables() -> Vec<String> {
+    let known =
+        |name: &str| ROWS.iter().map(|row| row.name).chain([CONFIG]).any(|row| variable_name(row) == name);
+    let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
+    let mut unknown: Vec<String> = names.filter(|name| name.starts_with(PREFIX) && !known(name)).collect();
+    unknown.sort();
+    unknown
+}
+
 /// The values of one setting.
 struct Given {
     /// For messages.
@@ -155,7 +166,7 @@ fn default(row: &Row) -> Given {
 }
 
 fn variable_name(name: &str) -> String {
-    format!("LARDER_GATEWAY_{}", name.to_ascii_uppercase().replace('-', "_"))
+    format!("{PREFIX}{}", name.to_ascii_uppercase().replace('-', "_"))
 }
 
 fn argument(row: &'static Row) -> Arg {
@@ -170,5 +181,6 @@ fn argument(row: &'static Row) -> Arg {
     }
 }
 
+const PREFIX: &str = "LARDER_GATEWAY_";
 const CHECK: &str = "check";
 const CONFIG: &str = "config";

@@ -37,6 +37,14 @@ pub(crate) struct Settings {
     pub(crate) answer_conditions: bool,
     /// How long an entry past its end stands in for a backend.
     pub(crate) stale_max: Duration,
+    /// Whether a client's `Cache-Control` counts.
+    pub(crate) honour_client: bool,
+    /// Misses of one route at the backend; 0 for no limit.
+    pub(crate) origin_parallel: usize,
+    pub(crate) origin_wait: Duration,
+    /// How soon another gateway's purge shows here.
+    pub(crate) purge_seen: Duration,
+    pub(crate) value_bytes_max: usize,
     pub(crate) named: Vec<(String, Secret)>,
     pub(crate) fragment: Vec<(String, PathBuf)>,
     /// A directory whose `*.xml` are fragments.
@@ -69,4 +77,39 @@ pub(crate) struct Settings {
     pub(crate) entries: Entries,
     /// Where files are looked for while a value is read; set by `sources`.
     pub(super) base: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    /// The text of every file of the program that is not under `settings`.
+    fn sources(directory: &Path, text: &mut String) {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            match path.file_name().and_then(|name| name.to_str()) {
+                Some("settings") => {}
+                _ if path.is_dir() => sources(&path, text),
+                _ => text.push_str(&fs::read_to_string(&path).unwrap()),
+            }
+        }
+    }
+
+    #[test]
+    fn every_setting_is_used() {
+        let mut text = String::new();
+        sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/bin/larder-gateway"), &mut text);
+        let words: Vec<&str> = text.split(|c: char| !(c.is_alphanumeric() || "_.".contains(c))).collect();
+        let fields =
+            include_str!("values.rs").lines().filter_map(|line| line.strip_prefix("    pub(crate) "));
+        let names: Vec<&str> = fields.filter_map(|field| Some(field.split_once(": ")?.0)).collect();
+        assert!(names.len() > 30, "{names:?}");
+        for name in names {
+            let used = words
+                .iter()
+                .any(|word| word.contains("settings.") && word.split('.').any(|part| part == name));
+            assert!(used, "nobody reads {name}");
+        }
+    }
 }

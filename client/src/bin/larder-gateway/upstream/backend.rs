@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::ext::ReasonPhrase;
-use hyper::header::{HOST, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, HOST, HeaderValue, TRANSFER_ENCODING};
 use hyper::{HeaderMap, Method, Request, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -18,7 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::body::{BodyError, Paced, Upload, Watched};
 use super::error::BackendError;
-use crate::headers::drop_hop_by_hop;
+use crate::headers::{drop_for_connection, drop_hop_by_hop, drop_length};
 use crate::limits;
 use crate::settings::Settings;
 
@@ -87,12 +87,13 @@ impl Backend {
         let uri = uri(&question.url).ok_or(BackendError::Path)?;
         let turn = self.turn().await?;
         let upload = Arc::new(Upload::default());
+        let mut headers = question.headers;
+        frame(&mut headers, &question.body);
         let mut request = Request::new(outgoing(question.body, &upload));
         *request.method_mut() = question.method;
         let own = uri.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
         *request.uri_mut() = uri;
-        *request.headers_mut() = question.headers;
-        drop_hop_by_hop(request.headers_mut());
+        *request.headers_mut() = headers;
         request.headers_mut().insert(HOST, question.host.or(own).ok_or(BackendError::Path)?);
         let answer = self.answer_to(request, &upload).await?;
         if answer.status().is_informational() {
@@ -155,6 +156,26 @@ pub(crate) fn has_dot_segments(path: &str) -> bool {
     is_dots(&plain)
 }
 
+/// Makes the header fields say how long this body is, whatever they said before: a backend that waits for more takes
+/// the next request on its connection for it. The client library leaves a length that is there.
+fn frame(headers: &mut HeaderMap, body: &Content) {
+    let had_length = headers.contains_key(CONTENT_LENGTH);
+    drop_hop_by_hop(headers);
+    drop_length(headers);
+    let length = match body {
+        Content::Stream(body) => body.size_hint().exact(),
+        Content::Bytes(bytes) => Some(bytes.len() as u64),
+        // There was a body, and nothing of it is left.
+        Content::Consumed => Some(0),
+        Content::Absent if had_length => Some(0),
+        Content::Absent => return,
+    };
+    match length {
+        Some(length) => headers.insert(CONTENT_LENGTH, length.into()),
+        None => headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked")),
+    };
+}
+
 fn outgoing(body: Content, upload: &Arc<Upload>) -> Outgoing {
     match body {
         Content::Stream(body) => Watched { body, upload: upload.clone() }.boxed_unsync(),
@@ -174,7 +195,7 @@ fn reason(error: &hyper_util::client::legacy::Error) -> BackendError {
 /// The version is that of one connection: a backend's 1.0 says nothing about the gateway.
 fn response(answer: hyper::Response<Incoming>, pause_max: Duration, turn: OwnedSemaphorePermit) -> Response {
     let (mut head, body) = answer.into_parts();
-    drop_hop_by_hop(&mut head.headers);
+    drop_for_connection(&mut head.headers);
     let mut response = Response::new(head.status);
     let reason = head.extensions.get::<ReasonPhrase>();
     response.reason = reason.and_then(|reason| std::str::from_utf8(reason.as_bytes()).ok()).map(Into::into);
@@ -187,6 +208,7 @@ impl fmt::Display for Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Url { scheme, host, port, path, .. } = &self.url;
         match port {
+            _ if host.is_empty() => f.write_str("no backend yet: to serve, give --backend"),
             80 => write!(f, "{scheme}://{host}{path}"),
             _ => write!(f, "{scheme}://{host}:{port}{path}"),
         }

@@ -2,14 +2,14 @@
 //! the bare call of the client, against a cache that holds the key.
 //!
 //! ```text
-//! redis-server --port 6399 & cargo run --release -p larder-client --example policy-cost -- 127.0.0.1:6399
+//! redis-server --port 6399 & cargo run --release -p larder-client --example policy_cost -- 127.0.0.1:6399
 //! ```
 
 use std::error::Error;
 use std::io::Write;
 
+use larder_client::context::Datum;
 use larder_client::context::{Context, Request, Response, Url};
-use larder_client::dotnet::Datum;
 use larder_client::engine::{Engine, Forward, ForwardError, ForwardOptions, Policies};
 use larder_client::policy::{Fragments, NamedValues};
 use larder_client::{Cache, CachingType, Value};
