@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use larder_proto::window::Mode;
 use redis::{Cmd, Value};
 
 use crate::guard::Budget;
 use crate::link::CallError;
 use crate::nodes::Nodes;
 use crate::outcome::Cause;
-use crate::rate::{LimitAnswer, LimitQuestion, LimitScript, Take};
+use crate::rate::{LimitAnswer, LimitQuestion, LimitScript};
 
 /// The future of an answer.
 pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Cause>> + Send + 'a>>;
@@ -107,24 +108,26 @@ fn limit_command(question: LimitQuestion<'_>) -> Cmd {
     let LimitQuestion { key, calls, period_ms, take } = question;
     let mut command = redis::cmd("LARDER.LIMIT");
     command.arg(key).arg(calls).arg(period_ms).arg(take.cost());
-    match take {
-        Take::Count(_) => {}
-        Take::Check => _ = command.arg("CHECK"),
-        Take::Force(_) => _ = command.arg("FORCE"),
+    match take.mode() {
+        Mode::Count => {}
+        mode => _ = command.arg(word(mode)),
     }
     command
 }
 
 fn limit_script(command: &str, script: &str, question: LimitQuestion<'_>) -> Cmd {
     let LimitQuestion { key, calls, period_ms, take } = question;
-    let mode = match take {
-        Take::Count(_) => "COUNT",
-        Take::Check => "CHECK",
-        Take::Force(_) => "FORCE",
-    };
     let mut command = redis::cmd(command);
-    command.arg(script).arg(1).arg(key).arg(calls).arg(period_ms).arg(take.cost()).arg(mode);
+    command.arg(script).arg(1).arg(key).arg(calls).arg(period_ms).arg(take.cost()).arg(word(take.mode()));
     command
+}
+
+fn word(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Count => "COUNT",
+        Mode::Check => "CHECK",
+        Mode::Force => "FORCE",
+    }
 }
 
 fn limit_answer(value: Value) -> Result<LimitAnswer, Cause> {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -16,7 +17,7 @@ use crate::external::{
     ConnectionString, EntryFile, EntrySource, ExternalEntry, Parts, Region, Sources, UseFrom, read_all,
 };
 use crate::guard::{Clock, Random, SystemClock, SystemRandom};
-use crate::internal::{Watch, internal_backend};
+use crate::internal::{Heard, Watch, internal_backend};
 use crate::key::{DEFAULT_SERVICE, KeySpace};
 use crate::limits;
 use crate::link::{ReplyLimit, TlsSource};
@@ -110,7 +111,8 @@ impl CacheBuilder {
     ///
     /// For the same location, an entry of the cluster goes before one of the file or the builder; where the
     /// cluster says nothing, those stay in force. While the cluster cannot be asked, the last that it said
-    /// does. A change is followed within a second.
+    /// does. A change is followed within a second. Until its first answer calls go where the other entries say:
+    /// [`Cache::external_known`] waits for it.
     pub fn watch_external(mut self, watch: bool) -> Self {
         self.watch_external = watch;
         self
@@ -250,14 +252,18 @@ impl CacheBuilder {
         if let Some(file) = file {
             tasks.spawn(stop.clone().run_until_cancelled_owned(file.watch(changes.clone())));
         }
+        let mut cluster_heard = None;
         if let Some(internal) = backend.clone().filter(|_| self.watch_external) {
-            let watch = Watch { internal, region, changes: changes.clone() };
+            let (heard, hears) = watch::channel(Heard::Nothing);
+            cluster_heard = Some(hears);
+            let watch = Watch { internal, region, changes: changes.clone(), heard };
             tasks.spawn(stop.clone().run_until_cancelled_owned(watch.run()));
         }
         Ok(Cache::new(CacheParts {
             internal: backend.map(|backend| backend as Arc<dyn Backend>),
             routes,
             changes,
+            cluster_heard,
             _stop: stop.drop_guard(),
             keys,
             metrics,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use larder_proto::envelope::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::DropGuard;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, Span, field};
@@ -19,6 +19,7 @@ use crate::builder::CacheBuilder;
 use crate::caching_type::CachingType;
 use crate::external::{EntrySource, ExternalEntry, read_all};
 use crate::guard::{Budget, Clock};
+use crate::internal::Heard;
 use crate::key::KeySpace;
 use crate::limits;
 use crate::link::ReplyLimit;
@@ -62,6 +63,8 @@ pub(crate) struct CacheParts {
     /// Where calls go; written by the switcher.
     pub(crate) routes: Arc<ArcSwap<Routes>>,
     pub(crate) changes: Changes,
+    /// What the watched cluster has said; none if none is watched.
+    pub(crate) cluster_heard: Option<watch::Receiver<Heard>>,
     /// Ends the tasks beside the calls.
     pub(crate) _stop: DropGuard,
     pub(crate) keys: KeySpace,
@@ -202,6 +205,23 @@ impl Cache {
             (_, Some(backend)) => backend.connected(Budget::start(limit)).await,
             (_, None) => false,
         }
+    }
+
+    /// Waits until the external entries of the cluster are in force, if they are
+    /// [watched](CacheBuilder::watch_external); true at once if not. False if the cluster has said nothing in this
+    /// time, or that it does not tell. Until it is true, calls may go to another store than they will later, so a gateway
+    /// that has just been started lets nobody in before.
+    pub async fn external_known(&self, limit: Duration) -> bool {
+        let Some(mut heard) = self.parts().cluster_heard.clone() else { return true };
+        let answer = heard.wait_for(|heard| *heard != Heard::Nothing);
+        let known = Budget::start(limit).run(answer).await;
+        let known = known.and_then(Result::ok).map_or(Heard::Nothing, |heard| *heard);
+        if known == Heard::Nothing {
+            tracing::warn!(
+                "the cluster has not said in time which external caches it knows: calls go where the other entries say"
+            );
+        }
+        known == Heard::List
     }
 
     /// Which external entry applies now, and why: a snapshot.

@@ -145,7 +145,7 @@ pub use caching_type::{CachingType, UnknownCachingType};
 pub use guard::{Clock, Random, SystemClock, SystemRandom, SystemWallClock, WallClock};
 pub use key::DEFAULT_SERVICE;
 pub use larder_proto::envelope::{Date, DateKind, Decimal, EnvelopeError, Guid, Response, Value, ValueType};
-pub use link::TlsError;
+pub use link::{TlsClient, TlsError, TlsStream};
 pub use metrics::{Event, Metrics};
 pub use outcome::{
     Cause, Lookup, LookupResult, Remove, RemoveResult, SkipReason, Store, StoreResult, StoreUsed,

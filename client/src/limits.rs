@@ -17,7 +17,7 @@ pub const DURATION_SECONDS_MAX: i64 = 2_147_483_647;
 /// Endpoints of one cache.
 pub const ENDPOINTS_MAX: usize = 64;
 /// External entries of one service.
-pub const EXTERNAL_MAX: usize = 100;
+pub const EXTERNAL_MAX: usize = larder_proto::external::ENTRIES_MAX;
 /// Changes of external entries that wait for one before them.
 pub const EXTERNAL_CHANGES_MAX: usize = 8;
 /// How long calls stay with the old external cache while a new one is being connected to.
@@ -53,12 +53,10 @@ pub const IN_FLIGHT_MAX: usize = 1024;
 /// Stores that nobody waits for, under way at once; more are skipped and counted.
 pub const BACKGROUND_STORES_MAX: usize = 256;
 
-/// Parts into which the window of a rate limit is divided.
-pub const RATE_PARTS: u64 = 32;
 /// The most calls of a rate limit, and of one take.
-pub const RATE_COUNT_MAX: u32 = 2_147_483_647;
+pub const RATE_COUNT_MAX: u32 = larder_proto::window::COUNT_MAX;
 /// The longest window of a rate limit: 366 days.
-pub const RATE_PERIOD_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+pub const RATE_PERIOD_MAX: Duration = Duration::from_millis(larder_proto::window::PERIOD_MS_MAX);
 /// Keys of rate limits that are counted in this process while no store can be asked.
 pub const RATE_KEYS_MAX: usize = 10_000;
 /// The longest key that is kept for them; of longer ones a hash is.
@@ -104,6 +102,11 @@ pub const RESPONSE_BODY_BYTES_MAX: usize = 256 * 1024 * 1024;
 pub const RESPONSE_HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Bodies being captured and stored at once, all together: 256 MiB. What comes above is not stored.
 pub const RESPONSE_CAPTURE_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Bytes of a body that are read ahead of its receiver when nothing is said: 1 MiB.
+pub const AHEAD_BYTES_DEFAULT: usize = 1024 * 1024;
+/// Bytes of all bodies together that are read ahead, in a process or for a layer: 256 MiB. What comes above is read when it is asked
+/// for.
+pub const AHEAD_ROOM_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Stores of responses under way at once; more are not stored and counted.
 pub const RESPONSE_STORES_MAX: usize = 256;
 /// The longest readable key of a response; a longer one is hashed.
@@ -120,6 +123,8 @@ pub const FLIGHT_WAITERS_MAX: usize = 1024;
 pub const FLIGHT_WAIT_DEFAULT: Duration = Duration::from_secs(5);
 /// The longest such wait that can be set.
 pub const FLIGHT_WAIT_MAX: Duration = Duration::from_secs(60);
+/// Responses for their callers alone (401, 403, 429) that a request waits for, one after the other, before it asks for itself.
+pub const FLIGHT_OTHERS_MAX: u32 = 2;
 /// How long nobody waits for a key whose response turned out not to be stored.
 pub const FLIGHT_PAUSE: Duration = Duration::from_secs(10);
 /// Such keys that are remembered.

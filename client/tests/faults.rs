@@ -9,10 +9,12 @@
 mod support;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use larder_client::{Cache, CachingType, Cause, LookupResult, RemoveResult, StoreResult, limits};
+use larder_client::{
+    Cache, CachingType, Cause, Clock, LookupResult, RemoveResult, StoreResult, SystemClock, limits,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -30,6 +32,25 @@ const RECOVERY: Duration = Duration::from_secs(limits::BACKOFF_MAX.as_secs() + 4
 #[expect(clippy::disallowed_methods, reason = "a test measures real time")]
 fn now() -> Instant {
     Instant::now()
+}
+
+/// The system's clock, set ahead.
+#[derive(Debug, Default)]
+struct Ahead {
+    clock: SystemClock,
+    ms: AtomicU64,
+}
+
+impl Ahead {
+    fn set_ahead(&self, by: Duration) {
+        self.ms.store(u64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for Ahead {
+    fn now(&self) -> Duration {
+        self.clock.now() + Duration::from_millis(self.ms.load(Ordering::SeqCst))
+    }
 }
 
 async fn cache_of(string: impl Into<String>) -> Cache {
@@ -200,12 +221,11 @@ async fn fault_cut() {
 async fn fault_cut_once_costs_no_call() {
     let redis = RedisServer::start().await;
     redis.ask(&["SET", "k", "v"]);
-    let cache = connected(
-        Cache::builder("local").external("Default", redis.address()).time_budget(Duration::from_secs(5)),
-    )
-    .await;
+    let clock = Arc::new(Ahead::default());
+    let builder = Cache::builder("local").external("Default", redis.address()).clock(clock.clone());
+    let cache = connected(builder.time_budget(Duration::from_secs(5))).await;
     // A connection that has not lasted is not made again at once.
-    tokio::time::sleep(limits::STABLE_AFTER + Duration::from_millis(100)).await;
+    clock.set_ahead(limits::STABLE_AFTER);
     redis.ask(&["CLIENT", "KILL", "TYPE", "NORMAL", "SKIPME", "YES"]);
     let found = cache.lookup_value("k", External, None).await;
     assert_eq!(found.result, LookupResult::Hit("v".into()));

@@ -3,13 +3,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "rate/script.rs"]
+mod script;
 mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use larder_client::{Cache, CachingType, Cause, Event, RateLimit, StoreUsed, Take, Taken, Value};
+use larder_client::{Cache, CachingType, Cause, Event, RateLimit, StoreUsed, Take, Taken, Value, limits};
 use support::{RedisServer, connected, eventually, free_port};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -133,6 +135,24 @@ async fn without_a_store_this_process_counts() {
     assert_eq!(storm(std::slice::from_ref(&cache), 50, limit).await, 3);
     let refused = cache.take("k", limit, Take::Check).await;
     assert_eq!((refused.allowed, refused.store, refused.cause), (false, StoreUsed::None, None));
+}
+
+#[tokio::test]
+async fn a_limit_of_none_counts_nothing_wherever_it_would_be_counted() {
+    let redis = RedisServer::start().await;
+    let here = Cache::builder("local").build().unwrap();
+    let there = connected(Cache::builder("local").internal(redis.address()).time_budget(BUDGET)).await;
+    let none = limit(0, Duration::from_secs(300));
+    for cache in [here, there] {
+        for take in [Take::Force(3), Take::Count(1), Take::Count(0), Take::Check] {
+            let taken = cache.take("k", none, take).await;
+            assert_eq!((taken.allowed, taken.remaining, taken.retry_after), (false, 0, none.period));
+        }
+        let long = "k".repeat(limits::KEY_BYTES_MAX + 1);
+        assert_eq!(cache.take(&long, none, Take::Count(1)).await.cause, None, "nobody has to be asked");
+        let one = cache.take("k", limit(1, none.period), Take::Count(1)).await;
+        assert_eq!((one.allowed, one.remaining), (true, 0), "nothing was counted");
+    }
 }
 
 #[tokio::test]

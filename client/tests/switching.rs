@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use larder_client::external::{ExternalEntry, ExternalError};
 use larder_client::{BuildError, Cache, CachingType, Event, LookupResult, StoreUsed};
-use support::{FakeCluster, RedisServer, Says, TempDir, connected, eventually, free_port};
+use support::{DEADLINE, FakeCluster, RedisServer, Says, TempDir, connected, eventually, free_port};
 use tokio::task::JoinSet;
 
 use CachingType::{External, PreferExternal};
@@ -297,4 +297,25 @@ async fn a_cache_that_is_dropped_leaves_no_connection_behind() {
     for server in [&inside, &outside] {
         eventually("the connection is closed", async || connections(server) == 0).await;
     }
+}
+
+#[tokio::test]
+async fn the_first_answer_of_the_cluster_can_be_waited_for() {
+    let redis = RedisServer::start().await;
+    let started = |cluster: &FakeCluster| {
+        let builder = Cache::builder("West Europe").internal(cluster.address()).watch_external(true);
+        builder.time_budget(BUDGET).build().unwrap()
+    };
+    let list = Says::List(1, vec![("default".into(), redis.address())]);
+    let cluster = FakeCluster::start(Says::Error("LOADING not yet")).await;
+    let cache = started(&cluster);
+    assert!(!cache.external_known(Duration::from_millis(20)).await, "it has not said");
+    cluster.say(list.clone());
+    assert!(cache.external_known(DEADLINE).await);
+    assert_eq!(cache.report().store_for(CachingType::PreferExternal), StoreUsed::External("Default".into()));
+    // An answer is an answer; nobody waits for what will not be told.
+    let cluster = FakeCluster::start(Says::Error("NOPERM log in")).await;
+    assert!(!started(&cluster).external_known(DEADLINE).await);
+    let cache = Cache::builder("local").external("Default", redis.address()).build().unwrap();
+    assert!(cache.external_known(Duration::ZERO).await, "there is nothing to wait for");
 }

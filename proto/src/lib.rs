@@ -4,6 +4,7 @@
 pub mod effect;
 pub mod envelope;
 pub mod error;
+pub mod external;
 pub mod glob;
 pub mod record;
 pub mod resp;
@@ -11,3 +12,4 @@ pub mod score;
 pub mod slot;
 pub mod time;
 pub mod topology;
+pub mod window;

@@ -3,6 +3,7 @@
 //! size stands beside it, for what both have to do alike.
 
 use std::fs;
+use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -284,6 +285,10 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
+        // What went wrong is often told by the nodes alone, and is gone with them.
+        if std::thread::panicking() {
+            let _ = writeln!(io::stderr(), "{}", self.outputs());
+        }
         self.nodes.clear();
         let _ = fs::remove_dir_all(&self.directory);
     }

@@ -225,7 +225,10 @@ fn a_list_is_applied_and_applied_again() {
     set(&cluster, 0, "old", "old.example");
     let path = std::env::temp_dir().join(format!("larder-caches-{}.toml", std::process::id()));
     let entry = |region: &str, host: &str| {
-        format!("[[cache]]\nuse-from = \"{region}\"\nconnection-string = \"{}\"\n", connection_string(host))
+        format!(
+            "[[external]]\nuse-from = \"{region}\"\nconnection-string = \"{}\"\n",
+            connection_string(host)
+        )
     };
     let list = entry("Default", "one.example") + &entry("West Europe", "two.example");
     fs::write(&path, &list).expect("a file");

@@ -8,8 +8,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use larder_client::{Cache, CachingType, RateLimit, StoreUsed, Take, Taken};
+use larder_tests::backend::Backend;
 use larder_tests::clock::Deadline;
 use larder_tests::cluster_process::Cluster;
+use larder_tests::gateway::{Gateway, looked_up};
 use larder_tests::process::{Peer, Server};
 use larder_tests::wire::ask;
 use tokio::task::JoinSet;
@@ -155,4 +157,19 @@ async fn take_in_a_storm(cluster: &Cluster) {
         !check.allowed && check.remaining == 0 && check.retry_after > Duration::from_secs(500),
         "{check:?}"
     );
+}
+
+/// What was set before a gateway starts counts for its first request.
+#[test]
+fn the_first_request_goes_to_the_external_cache_of_the_cluster() {
+    let cluster = Cluster::start(1, &["--gateway-password", PASSWORD]);
+    cluster.healthy_within(SOON).unwrap_or_else(|error| panic!("{error}"));
+    let (external, backend) = (redis(), Backend::start().unwrap());
+    verb(&cluster, &["cache", "set", "--use-from", "default", "--connection-string", &external.address()]);
+    let login = internal(&cluster, &format!(",user=gateway,password={PASSWORD}"));
+    let gateway =
+        Gateway::start(backend.port(), &["--internal", &login, "--time-budget-ms", "10000"]).unwrap();
+    let first = gateway.get("/1").unwrap();
+    assert_eq!(looked_up(&first), ("miss", "external"), "{}", gateway.output());
+    assert!(gateway.output().contains("external:Default"), "the report knows it: {}", gateway.output());
 }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use http::Uri;
 
+use crate::dotnet::encoding::url_decode;
+
 /// `IUrl`: an absolute `http` or `https` URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Url {
@@ -55,7 +57,7 @@ impl Url {
     /// The pairs of the query as written, in their order, each with its name decoded.
     pub fn pairs(&self) -> impl Iterator<Item = (&str, String)> + '_ {
         let pairs = self.query.split('&').filter(|pair| !pair.is_empty());
-        pairs.map(|pair| (pair, decode(pair.split('=').next().unwrap_or_default())))
+        pairs.map(|pair| (pair, url_decode(pair.split('=').next().unwrap_or_default())))
     }
 
     /// The names and values of the query in their order, decoded: `+` is a blank, `%41` an `A`.
@@ -63,28 +65,8 @@ impl Url {
         let pairs = self.query.split('&').filter(|pair| !pair.is_empty());
         pairs.map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decode(name), decode(value))
+            (url_decode(name), url_decode(value))
         })
-    }
-}
-
-fn decode(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        let escaped = (*byte == b'%').then(|| hex(bytes.get(at + 1..at + 3)?)).flatten();
-        decoded.push(escaped.unwrap_or(if *byte == b'+' { b' ' } else { *byte }));
-        at += if escaped.is_some() { 3 } else { 1 };
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
-}
-
-fn hex(digits: &[u8]) -> Option<u8> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    match digits {
-        [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
-        _ => None,
     }
 }
 

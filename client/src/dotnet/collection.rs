@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use indexmap::IndexMap;
 
 use super::json::JValue;
-use super::limits::RECORD_DEPTH_MAX;
+use super::limits::{RECORD_DEPTH_MAX, RECORD_PARTS_HASHED, RECORD_PARTS_MAX, TEXT_BYTES_MAX};
 use super::text::{Formattable, to_upper};
 use super::{Datum, Exception};
 
@@ -100,19 +100,22 @@ impl Record {
 
     /// `{ a = 1 }` of an anonymous object, `[k, v]` of a pair, `(1, 2)` of a tuple.
     pub(super) fn to_text(&self) -> Result<String, Exception> {
-        self.to_text_within(RECORD_DEPTH_MAX)
+        self.to_text_within(RECORD_DEPTH_MAX, &mut TEXT_BYTES_MAX.clone())
     }
 
-    fn to_text_within(&self, levels: usize) -> Result<String, Exception> {
+    /// `left`: the bytes that may still be made. An object that stands in many places is printed as often.
+    fn to_text_within(&self, levels: usize, left: &mut usize) -> Result<String, Exception> {
         let deeper = levels.checked_sub(1);
         let levels =
             deeper.ok_or_else(|| Exception::memory("the object is nested too deep to be printed"))?;
         let mut parts = Vec::with_capacity(self.members.len());
         for (name, value) in &self.members {
             let value = match value {
-                Datum::Record(record) => record.to_text_within(levels)?,
+                Datum::Record(record) => record.to_text_within(levels, left)?,
                 other => other.to_text("")?,
             };
+            let made = left.checked_sub(name.len() + value.len() + BYTES_OF_PART);
+            *left = made.ok_or_else(|| Exception::memory("the text would be longer than 16 MiB"))?;
             parts.push(if self.anonymous { format!("{name} = {value}") } else { value });
         }
         let parts = parts.join(", ");
@@ -216,14 +219,14 @@ impl Hash for Key {
     fn hash<H: Hasher>(&self, state: &mut H) {
         match &self.value {
             Datum::String(text) if self.ignores_case => to_upper(text).hash(state),
-            other => hash(other, RECORD_DEPTH_MAX, state),
+            other => hash(other, RECORD_DEPTH_MAX, &mut RECORD_PARTS_HASHED.clone(), state),
         }
     }
 }
 
 /// The same for equal values, and as different as may be for others: a set of many values would take long
 /// to fill if they shared a place.
-fn hash<H: Hasher>(value: &Datum, levels: usize, state: &mut H) {
+fn hash<H: Hasher>(value: &Datum, levels: usize, left: &mut usize, state: &mut H) {
     std::mem::discriminant(value).hash(state);
     match value {
         Datum::Null => {}
@@ -261,7 +264,11 @@ fn hash<H: Hasher>(value: &Datum, levels: usize, state: &mut H) {
         Datum::Regex(value) => value.pattern().hash(state),
         Datum::Record(value) => {
             if let Some(levels) = levels.checked_sub(1) {
-                value.members.iter().for_each(|(_, value)| hash(value, levels, state));
+                for (_, value) in &value.members {
+                    if spend(left, value) {
+                        hash(value, levels, left, state);
+                    }
+                }
             }
         }
         Datum::Object(value) => match value.equality() {
@@ -278,13 +285,13 @@ fn hash_fraction<H: Hasher>(value: f64, state: &mut H) {
 }
 
 /// `object.Equals(left, right)`: values of one type by what they are, objects by which they are. Anonymous
-/// objects nested deeper than [`RECORD_DEPTH_MAX`] are not equal.
+/// objects nested deeper than [`RECORD_DEPTH_MAX`], or with more than [`RECORD_PARTS_MAX`] members in all, are not equal.
 #[must_use]
 pub fn equals(left: &Datum, right: &Datum) -> bool {
-    equals_within(left, right, RECORD_DEPTH_MAX)
+    equals_within(left, right, RECORD_DEPTH_MAX, &mut RECORD_PARTS_MAX.clone())
 }
 
-fn equals_within(left: &Datum, right: &Datum, levels: usize) -> bool {
+fn equals_within(left: &Datum, right: &Datum, levels: usize, parts: &mut usize) -> bool {
     use Datum::{
         Bool, Byte, Bytes, Char, Date, DateOffset, Decimal, Dictionary, Double, Enum, Float, Guid, Int, Json,
         List, Long, Match, Null, Object, Part, Record, Regex, Response, SByte, Short, Span, String, UInt,
@@ -312,7 +319,9 @@ fn equals_within(left: &Datum, right: &Datum, levels: usize) -> bool {
         (Enum(left), Enum(right)) => left == right,
         (Part(left), Part(right)) => left == right,
         (Json(left), Json(right)) => json_equals(left, right),
-        (Record(left), Record(right)) => Arc::ptr_eq(left, right) || records_equal(left, right, levels),
+        (Record(left), Record(right)) => {
+            Arc::ptr_eq(left, right) || records_equal(left, right, levels, parts)
+        }
         (Bytes(left), Bytes(right)) => left.as_ptr() == right.as_ptr() && left.len() == right.len(),
         (List(left), List(right)) => Arc::ptr_eq(left, right),
         (Dictionary(left), Dictionary(right)) => Arc::ptr_eq(left, right),
@@ -329,7 +338,7 @@ fn json_equals(left: &super::json::JToken, right: &super::json::JToken) -> bool 
     left.is(right) || (left.scalar().is_some() && left.scalar() == right.scalar())
 }
 
-fn records_equal(left: &Record, right: &Record, levels: usize) -> bool {
+fn records_equal(left: &Record, right: &Record, levels: usize, parts: &mut usize) -> bool {
     let Some(levels) = levels.checked_sub(1) else { return false };
     left.type_name == right.type_name
         && left.members.len() == right.members.len()
@@ -337,8 +346,24 @@ fn records_equal(left: &Record, right: &Record, levels: usize) -> bool {
             .members
             .iter()
             .zip(&right.members)
-            .all(|(l, r)| l.0 == r.0 && equals_within(&l.1, &r.1, levels))
+            .all(|(l, r)| l.0 == r.0 && spend(parts, &l.1) && equals_within(&l.1, &r.1, levels, parts))
 }
+
+/// Counts a member that is looked at, a long text as several; whether it may be.
+fn spend(left: &mut usize, value: &Datum) -> bool {
+    let parts = match value {
+        Datum::String(text) => 1 + text.len() / BYTES_COMPARED,
+        _ => 1,
+    };
+    let is_left = *left > 0;
+    *left = left.saturating_sub(parts);
+    is_left
+}
+
+/// What stands between the parts of an object that is printed, about.
+const BYTES_OF_PART: usize = 16;
+/// Bytes of a text that are compared as fast as a member.
+const BYTES_COMPARED: usize = 1024;
 
 /// A holder that panicked left the values as they are, each whole.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,6 +1,10 @@
 //! Bytes and texts in the forms of `Convert`, `Encoding`, `WebUtility` and `Uri`: Base64, hexadecimal,
 //! UTF-8, percent-encoding, HTML.
 
+use std::borrow::Cow;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_decode_str, utf8_percent_encode};
+
 use super::Exception;
 use super::text::bounded;
 
@@ -95,25 +99,36 @@ pub fn from_ascii(bytes: &[u8]) -> String {
 /// `WebUtility.UrlEncode(text)`: a blank becomes a plus; letters, digits and `-_.!*()` stay.
 #[must_use]
 pub fn url_encode(text: &str) -> String {
-    percent(text, |byte| byte.is_ascii_alphanumeric() || b"-_.!*()".contains(&byte)).replace("%20", "+")
+    utf8_percent_encode(text, URL_ENCODED).to_string().replace("%20", "+")
 }
 
 /// `Uri.EscapeDataString(text)`: letters, digits and `-_.~` stay.
 #[must_use]
 pub fn escape_data(text: &str) -> String {
-    percent(text, |byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte))
+    utf8_percent_encode(text, ESCAPED).to_string()
 }
 
 /// `WebUtility.UrlDecode(text)`: a plus becomes a blank; a percent sign without two digits stays.
 #[must_use]
 pub fn url_decode(text: &str) -> String {
-    unpercent(&text.replace('+', " "))
+    from_utf8(&url_decode_to_bytes(text))
+}
+
+/// `WebUtility.UrlDecodeToBytes(bytes)`, of a text's: what is not UTF-8 keeps its differences.
+#[must_use]
+pub fn url_decode_to_bytes(text: &str) -> Vec<u8> {
+    let mut bytes = text.as_bytes().to_vec();
+    bytes.iter_mut().filter(|byte| **byte == b'+').for_each(|byte| *byte = b' ');
+    match Cow::from(percent_decode(&bytes)) {
+        Cow::Borrowed(_) => bytes,
+        Cow::Owned(decoded) => decoded,
+    }
 }
 
 /// `Uri.UnescapeDataString(text)`: a plus stays.
 #[must_use]
 pub fn unescape_data(text: &str) -> String {
-    unpercent(text)
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 /// `WebUtility.HtmlEncode(text)`: `<`, `>`, `&` and both quotes; also U+00A0 to U+00FF and characters
@@ -182,41 +197,22 @@ fn entity(name: &str) -> Option<char> {
     names.iter().find(|(known, _)| *known == name).map(|(_, character)| *character)
 }
 
-fn percent(text: &str, stays: impl Fn(u8) -> bool) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match stays(byte) {
-            true => out.push(char::from(byte)),
-            false => out.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    out
-}
-
-fn unpercent(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        let pair = bytes.get(at + 1).zip(bytes.get(at + 2));
-        let decoded = pair.and_then(|(high, low)| Some(nibble(*high)? << 4 | nibble(*low)?));
-        match decoded.filter(|_| byte == b'%') {
-            Some(decoded) => {
-                out.push(decoded);
-                at += 3;
-            }
-            None => {
-                out.push(byte);
-                at += 1;
-            }
-        }
-    }
-    from_utf8(&out)
-}
-
 fn nibble(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
+
+/// What `WebUtility.UrlEncode` writes as digits.
+const URL_ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'!')
+    .remove(b'*')
+    .remove(b'(')
+    .remove(b')');
+
+/// What `Uri.EscapeDataString` writes as digits.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 #[cfg(test)]
 mod tests {
@@ -244,6 +240,7 @@ mod tests {
         assert_eq!(url_encode("a b/ä~(x)"), "a+b%2F%C3%A4%7E(x)");
         assert_eq!(escape_data("a b/ä~(x)"), "a%20b%2F%C3%A4~%28x%29");
         assert_eq!(url_decode("a+b%2f%C3%A4%zz%4"), "a b/ä%zz%4");
+        assert_eq!(url_decode_to_bytes("a+b%2F%2B%e4%%41%"), b"a b/+\xe4%A%");
         assert_eq!(unescape_data("a+b%20"), "a+b ");
         assert_eq!(
             html_encode("<a href='x'>\"é\" & 😀 ł").unwrap(),

@@ -8,7 +8,8 @@ use super::types::Type;
 use crate::dotnet::collection::{Dictionary, Key, List};
 use crate::dotnet::date::{self, Styles};
 use crate::dotnet::json::{self, JToken, JTokenKind, JValue};
-use crate::dotnet::limits::JSON_DEPTH_MAX;
+use crate::dotnet::limits::{JSON_DEPTH_MAX, JSON_TOKEN_BYTES};
+use crate::dotnet::meter::Meter;
 use crate::dotnet::number;
 use crate::dotnet::text::Formattable;
 use crate::dotnet::{Datum, Exception, ExceptionKind, decimal, encoding, guid};
@@ -20,11 +21,14 @@ use crate::dotnet::{Datum, Exception, ExceptionKind, decimal, encoding, guid};
 ///
 /// `ArgumentException` for a value of a type that has no JSON; `InvalidOperationException` for more
 /// levels than [`JSON_DEPTH_MAX`], as of a list that holds itself.
-pub(super) fn to_token(value: &Datum) -> Result<JToken, Exception> {
-    token(value, JSON_DEPTH_MAX)
+pub(super) fn to_token(value: &Datum, meter: &mut dyn Meter) -> Result<JToken, Exception> {
+    token(value, JSON_DEPTH_MAX, meter)
 }
 
-fn token(value: &Datum, levels: usize) -> Result<JToken, Exception> {
+/// The tokens are paid for one by one: an object that stands in many places becomes as many trees.
+fn token(value: &Datum, levels: usize, meter: &mut dyn Meter) -> Result<JToken, Exception> {
+    meter.walk(0)?;
+    meter.make(JSON_TOKEN_BYTES)?;
     let below = || {
         let too_deep =
             || Exception::new(ExceptionKind::InvalidOperation, "the tree would have more than 64 levels");
@@ -33,28 +37,32 @@ fn token(value: &Datum, levels: usize) -> Result<JToken, Exception> {
     match value {
         Datum::List(list) => {
             let items = list.items().clone();
-            array(&items, below()?)
+            array(&items, below()?, meter)
         }
         Datum::Dictionary(dictionary) => {
             let entries: Vec<(Key, Datum)> =
                 dictionary.entries().iter().map(|(key, value)| (key.clone(), value.clone())).collect();
             let object = JToken::object();
             for (key, value) in entries {
-                object.set(&key.value.to_text("")?, &token(&value, below()?)?)?;
+                let value = token(&value, below()?, meter)?;
+                meter.make(object.copied(&value).saturating_mul(JSON_TOKEN_BYTES))?;
+                object.set(&key.value.to_text("")?, &value)?;
             }
             Ok(object)
         }
         Datum::Record(record) => {
             let object = JToken::object();
             for (name, value) in &record.members {
-                object.set(name, &token(value, below()?)?)?;
+                let value = token(value, below()?, meter)?;
+                meter.make(object.copied(&value).saturating_mul(JSON_TOKEN_BYTES))?;
+                object.set(name, &value)?;
             }
             Ok(object)
         }
         Datum::Bytes(bytes) => Ok(JToken::text(&encoding::to_base64(bytes))),
         Datum::Enum(value) => Ok(JToken::value(JValue::Integer(i64::from(value.number)))),
         Datum::Object(object) => match object.items() {
-            Some(items) => array(&items, below()?),
+            Some(items) => array(&items, below()?, meter),
             None => match &*object.type_name() {
                 "Uri" | "StringBuilder" | "IPAddress" => Ok(JToken::text(&object.to_text())),
                 _ => super::members::token_of(value),
@@ -64,10 +72,12 @@ fn token(value: &Datum, levels: usize) -> Result<JToken, Exception> {
     }
 }
 
-fn array(items: &[Datum], levels: usize) -> Result<JToken, Exception> {
+fn array(items: &[Datum], levels: usize, meter: &mut dyn Meter) -> Result<JToken, Exception> {
     let array = JToken::array();
     for item in items {
-        array.push(&token(item, levels)?)?;
+        let item = token(item, levels, meter)?;
+        meter.make(array.copied(&item).saturating_mul(JSON_TOKEN_BYTES))?;
+        array.push(&item)?;
     }
     Ok(array)
 }

@@ -27,12 +27,16 @@ impl Position {
     /// The place behind this text.
     #[must_use]
     pub fn after_text(self, text: &str) -> Self {
-        let count = |text: &str| u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
-        let Some(last) = text.rfind('\n') else {
-            return Self { line: self.line, column: self.column.saturating_add(count(text)) };
-        };
-        let lines = u32::try_from(text.matches('\n').count()).unwrap_or(u32::MAX);
-        Self { line: self.line.saturating_add(lines), column: count(&text[last + 1..]).saturating_add(1) }
+        let Self { mut line, mut column } = self;
+        for byte in text.bytes() {
+            if byte == b'\n' {
+                (line, column) = (line.saturating_add(1), 1);
+            } else if (byte & 0xC0) != 0x80 {
+                // Every byte begins a character unless it continues one.
+                column = column.saturating_add(1);
+            }
+        }
+        Self { line, column }
     }
 }
 

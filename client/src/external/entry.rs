@@ -2,8 +2,14 @@
 //! left to the resolution.
 
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
 
 use super::{ConnectionString, ConnectionStringError, UseFrom};
+use crate::limits::EXTERNAL_FILE_BYTES_MAX;
 
 /// An external cache as somebody configured it. Its `Debug` shows no secret.
 #[derive(Clone, PartialEq, Eq)]
@@ -29,6 +35,56 @@ impl fmt::Debug for ExternalEntry {
         // Somebody may have mixed up a name and its connection string.
         let name = UseFrom::new(&self.use_from).map_or("***".to_owned(), |name| name.to_string());
         f.debug_struct("ExternalEntry").field("use_from", &name).finish_non_exhaustive()
+    }
+}
+
+/// An entry as it stands in a TOML file: the form of [`larder_proto::external`].
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct EntryText {
+    use_from: String,
+    connection_string: Option<String>,
+    connection_string_file: Option<PathBuf>,
+    description: Option<String>,
+}
+
+impl EntryText {
+    /// What a file with entries has, for error texts.
+    pub const FORM: &str =
+        "[[external]] with use-from, connection-string or connection-string-file, and perhaps description";
+
+    /// The file that holds its connection string, if one does; a relative path begins at this directory.
+    pub(crate) fn file(&self, directory: &Path) -> Option<PathBuf> {
+        self.connection_string_file.as_ref().map(|path| directory.join(path))
+    }
+
+    /// The entry, its connection string read where the file names another one; a relative path begins at
+    /// this directory.
+    ///
+    /// # Errors
+    ///
+    /// There is no connection string, or there are two, or its file cannot be read or is longer than
+    /// [`EXTERNAL_FILE_BYTES_MAX`]. The message shows nothing of it, nor the path: it may be the string.
+    pub fn read(self, directory: &Path) -> Result<ExternalEntry, String> {
+        let name = UseFrom::new(&self.use_from).map_or("***".to_owned(), |name| name.to_string());
+        let connection_string = match (self.connection_string, self.connection_string_file) {
+            (Some(text), None) => text,
+            (None, Some(path)) => read_string(&directory.join(path))
+                .map_err(|error| format!("entry '{name}': connection-string-file: {error}"))?,
+            _ => return Err(format!("entry '{name}': give connection-string or connection-string-file")),
+        };
+        Ok(ExternalEntry { use_from: self.use_from, connection_string, description: self.description })
+    }
+}
+
+fn read_string(path: &Path) -> Result<String, String> {
+    let mut text = String::new();
+    let limit = EXTERNAL_FILE_BYTES_MAX as u64 + 1;
+    let read = File::open(path).and_then(|file| file.take(limit).read_to_string(&mut text));
+    match read {
+        Ok(bytes) if bytes > EXTERNAL_FILE_BYTES_MAX => Err("the file is too long".to_owned()),
+        Ok(_) => Ok(text.trim_end_matches(['\r', '\n']).to_owned()),
+        Err(error) => Err(error.to_string()),
     }
 }
 

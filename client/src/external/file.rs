@@ -1,11 +1,4 @@
-//! External entries from a file, and watching it.
-//!
-//! ```toml
-//! [[external]]
-//! use-from = "West Europe"
-//! connection-string = "cache.example.net:6380,password=secret,ssl=True"
-//! description = "optional, for people"
-//! ```
+//! External entries from a file, in the form of [`larder_proto::external`], and watching it.
 
 use std::fs::File;
 use std::io::Read;
@@ -14,16 +7,19 @@ use std::time::SystemTime;
 
 use serde::Deserialize;
 
-use super::ExternalEntry;
-use super::entry::{EntrySource, ReadEntry, read_all};
+use super::entry::{EntrySource, EntryText, ExternalEntry, ReadEntry, read_all};
 use crate::limits;
 use crate::switch::{Change, Changes};
 
-/// A file that is looked at from time to time.
+/// A file that is looked at from time to time, with those that it names.
 pub(crate) struct EntryFile {
     path: PathBuf,
-    seen: Option<Stamp>,
+    seen: Seen,
 }
+
+/// The files that were read, the list itself first, and what each was like before.
+#[derive(Debug, PartialEq, Eq)]
+struct Seen(Vec<(PathBuf, Option<Stamp>)>);
 
 /// By what a change of a file is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,22 +32,14 @@ struct Stamp {
 #[serde(deny_unknown_fields)]
 struct Text {
     #[serde(default)]
-    external: Vec<Row>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Row {
-    use_from: String,
-    connection_string: String,
-    description: Option<String>,
+    external: Vec<EntryText>,
 }
 
 impl EntryFile {
     /// Reads the file for the first time; the error says what is wrong with it, without showing any of it.
     pub(crate) fn open(path: PathBuf) -> Result<(Self, Vec<ReadEntry>), String> {
-        let (seen, entries) = (Stamp::of(&path), read(&path)?);
-        Ok((Self { path, seen }, entries))
+        let (seen, entries) = read(&path);
+        Ok((Self { path, seen }, entries?))
     }
 
     /// The task that looks at the file once a second and hands in what has changed. It ends when nobody
@@ -79,10 +67,23 @@ impl EntryFile {
 
     /// What the file says, if it has changed.
     fn look(&mut self) -> Option<Result<Vec<ReadEntry>, String>> {
-        let stamp = Stamp::of(&self.path);
-        let has_changed = stamp != self.seen;
-        self.seen = stamp;
-        has_changed.then(|| read(&self.path))
+        if self.seen.is_current() {
+            return None;
+        }
+        let (seen, entries) = read(&self.path);
+        self.seen = seen;
+        Some(entries)
+    }
+}
+
+impl Seen {
+    fn add(&mut self, path: PathBuf) {
+        let stamp = Stamp::of(&path);
+        self.0.push((path, stamp));
+    }
+
+    fn is_current(&self) -> bool {
+        self.0.iter().all(|(path, stamp)| Stamp::of(path) == *stamp)
     }
 }
 
@@ -94,15 +95,19 @@ impl Stamp {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<ReadEntry>, String> {
+/// What was read for it, too, where something is wrong: it may be put right in any of these files.
+fn read(path: &Path) -> (Seen, Result<Vec<ReadEntry>, String>) {
+    let mut seen = Seen(Vec::new());
+    seen.add(path.to_path_buf());
     let mut bytes = Vec::new();
     let limit = limits::EXTERNAL_FILE_BYTES_MAX as u64 + 1;
     let read = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
-    read.map_err(|error| format!("external cache file {}: {error}", path.display()))?;
-    parse(path, &bytes)
+    let entries = read.map_err(|error| format!("external cache file {}: {error}", path.display()));
+    let entries = entries.and_then(|_| parse(path, &bytes, &mut seen));
+    (seen, entries)
 }
 
-fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<ReadEntry>, String> {
+fn parse(path: &Path, bytes: &[u8], seen: &mut Seen) -> Result<Vec<ReadEntry>, String> {
     let say = |what: String| format!("external cache file {}: {what}", path.display());
     if bytes.len() > limits::EXTERNAL_FILE_BYTES_MAX {
         return Err(say(format!("it has more than {} bytes", limits::EXTERNAL_FILE_BYTES_MAX)));
@@ -112,14 +117,15 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<ReadEntry>, String> {
     let text: Text = toml::from_str(text).map_err(|error| {
         let before = error.span().map_or("", |span| text.get(..span.start).unwrap_or(""));
         let line = before.matches('\n').count() + 1;
-        say(format!("line {line}: expected [[external]] with use-from, connection-string, description"))
+        say(format!("line {line}: expected {}", EntryText::FORM))
     })?;
-    let entry = |row: Row| ExternalEntry {
-        use_from: row.use_from,
-        connection_string: row.connection_string,
-        description: row.description,
-    };
-    let entries: Vec<ExternalEntry> = text.external.into_iter().map(entry).collect();
+    let directory = path.parent().unwrap_or(Path::new(""));
+    // More entries than that are refused below.
+    let named = text.external.iter().filter_map(|entry| entry.file(directory));
+    named.take(limits::EXTERNAL_MAX).for_each(|file| seen.add(file));
+    let entries: Result<Vec<ExternalEntry>, String> =
+        text.external.into_iter().map(|entry| entry.read(directory)).collect();
+    let entries = entries.map_err(&say)?;
     read_all(&entries).map_err(|error| say(error.to_string()))
 }
 
@@ -128,7 +134,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<usize, String> {
-        parse(Path::new("f.toml"), text.as_bytes()).map(|entries| entries.len())
+        parse(Path::new("f.toml"), text.as_bytes(), &mut Seen(Vec::new())).map(|entries| entries.len())
     }
 
     #[test]
@@ -142,7 +148,9 @@ mod tests {
             (row("Default") + "pass = \"hunter2\"\n", "line 4: expected [[external]]"),
             (row("Default") + "x = hunter2", "line 4: "),
             ("external = \"hunter2\"".to_owned(), "line 1: "),
-            ("[[external]]\nuse-from = \"a\"\n".to_owned(), "line 1: "),
+            ("[[external]]\nuse-from = \"a\"\n".to_owned(), "give connection-string or"),
+            (row("a") + "connection-string-file = \"f\"\n", "give connection-string or"),
+            (row("a").replace("string =", "string-file ="), "entry 'a': connection-string-file: "),
             (row("Default") + &row("default"), "external cache Default is given twice"),
             (row(" "), "a region must have a name"),
             (row("Default").replace("h:1", "h:x"), "external cache Default: connection string, byte 0"),
@@ -152,5 +160,25 @@ mod tests {
             assert!(error.starts_with("external cache file f.toml: ") && error.contains(wanted), "{error}");
             assert!(!error.contains("hunter2"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_file_that_is_named_counts_as_a_part_of_the_list() {
+        let directory = std::env::temp_dir().join(format!("larder-named-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let (list, secret) = (directory.join("list.toml"), directory.join("secret"));
+        let entry = "[[external]]\nuse-from = \"a\"\nconnection-string";
+        std::fs::write(&list, format!("{entry} = \"h:1\"\n")).unwrap();
+        let (mut file, _) = EntryFile::open(list.clone()).unwrap();
+        // The list is there before the file that it names.
+        std::fs::write(&list, format!("{entry}-file = \"secret\"\n")).unwrap();
+        assert!(file.look().unwrap().is_err());
+        assert!(file.look().is_none(), "nothing has changed");
+        for string in ["h:1", "h:1,password=next"] {
+            std::fs::write(&secret, string).unwrap();
+            let entries = file.look().expect("a change").unwrap();
+            assert_eq!(entries[0].string, super::super::ConnectionString::parse(string));
+        }
+        std::fs::remove_dir_all(&directory).unwrap();
     }
 }

@@ -16,7 +16,7 @@ mod url;
 
 pub use connection_string::ConnectionString;
 pub use endpoint::Endpoint;
-pub use entry::{EntrySource, ExternalEntry, ExternalError};
+pub use entry::{EntrySource, EntryText, ExternalEntry, ExternalError};
 pub use error::{ConnectionStringError, Problem};
 pub use options::{Effect, OPTION_ROWS, OptionRow, Options, Protocol, Proxy, TlsVersion};
 pub use region::Region;

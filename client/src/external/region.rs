@@ -15,8 +15,7 @@ impl Region {
     /// in it: then it is a connection string in the wrong place, and must not be shown.
     #[must_use]
     pub fn new(name: &str) -> Option<Self> {
-        let normal: String =
-            name.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect();
+        let normal = larder_proto::external::normal(name);
         let is_name = !normal.is_empty() && !normal.contains('=') && !normal.contains("://");
         is_name.then(|| Self { shown: name.trim().to_owned(), normal })
     }

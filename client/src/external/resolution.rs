@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use larder_proto::external::DEFAULT;
+
 use super::Region;
 
 /// Where an external cache is to be used from.
@@ -19,7 +21,7 @@ impl UseFrom {
     #[must_use]
     pub fn new(name: &str) -> Option<Self> {
         let region = Region::new(name)?;
-        Some(if region.normal() == "default" { Self::Default } else { Self::Region(region) })
+        Some(if region.normal() == DEFAULT { Self::Default } else { Self::Region(region) })
     }
 }
 

@@ -1,6 +1,10 @@
 //! `redis://` and `rediss://` URLs, read into the same parts as a connection string. Their grammar
 //! stands with that of connection strings.
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
 use super::connection_string::Reader;
 use super::{ConnectionStringError, Problem, Secret};
 
@@ -92,20 +96,15 @@ fn read_query(at: usize, query: &str, reader: &mut Reader) -> Result<(), Connect
 
 /// Undoes percent-encoding; a `+` is a plus.
 fn decode(at: usize, text: &str) -> Result<String, ConnectionStringError> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes().enumerate();
-    while let Some((place, byte)) = bytes.next() {
-        if byte != b'%' {
-            out.push(byte);
-            continue;
-        }
-        let digits =
-            text.get(place + 1..place + 3).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
-        let decoded = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        out.push(decoded.ok_or_else(|| wrong(at + place, "two hexadecimal digits after %"))?);
-        bytes.nth(1);
+    let has_digits = |place: usize| {
+        let digits = text.as_bytes().get(place + 1..place + 3);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    if let Some((place, _)) = text.match_indices('%').find(|(place, _)| !has_digits(*place)) {
+        return Err(wrong(at + place, "two hexadecimal digits after %"));
     }
-    String::from_utf8(out).map_err(|_| wrong(at, "text that is UTF-8 once decoded"))
+    let decoded = percent_decode_str(text).decode_utf8();
+    decoded.map(Cow::into_owned).map_err(|_| wrong(at, "text that is UTF-8 once decoded"))
 }
 
 fn wrong(at: usize, expected: &'static str) -> ConnectionStringError {

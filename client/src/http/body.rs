@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
+use super::ahead::{AheadBody, ReadAhead};
 use super::capture::Capturing;
 use super::origin;
 use super::reason::NotStored;
@@ -21,13 +22,14 @@ pub(super) struct Watch {
 
 /// The body of a response that came through a cache: an entry's, or that of the service within as it
 /// comes.
-pub struct ResponseBody<B> {
+pub struct ResponseBody<B: Body> {
     from: From<B>,
 }
 
-enum From<B> {
+enum From<B: Body> {
     Entry(Option<Bytes>),
     Service(Watched<B>),
+    Ahead(AheadBody<B::Error>),
 }
 
 /// A body that passes every frame on as it comes.
@@ -37,6 +39,11 @@ pub(super) struct Watched<B> {
 }
 
 impl Watch {
+    /// Whether somebody waits for the end of the body.
+    fn is_waited_for(&self) -> bool {
+        self.capturing.is_some() || self.turn.is_some()
+    }
+
     /// The body is there as a whole.
     pub(super) fn whole(&mut self, body: &Bytes) {
         if let Some(capturing) = &mut self.capturing {
@@ -108,15 +115,21 @@ impl<B: Body<Data = Bytes>> Body for Watched<B> {
     }
 }
 
-impl<B> ResponseBody<B> {
+impl<B: Body> ResponseBody<B> {
     pub(super) fn whole(body: Option<Bytes>) -> Self {
         Self { from: From::Entry(body.filter(|body| !body.is_empty())) }
     }
 }
 
-impl<B: Body<Data = Bytes>> ResponseBody<B> {
-    pub(super) fn passed(body: B, watch: Watch) -> Self {
-        Self { from: From::Service(Watched::new(body, watch)) }
+impl<B: Body<Data = Bytes> + Send + 'static> ResponseBody<B>
+where
+    B::Error: Send,
+{
+    /// The service's body. A client that is slow to take it keeps nobody waiting.
+    pub(super) fn passed(body: B, watch: Watch, ahead: &ReadAhead) -> Self {
+        let is_waited_for = watch.is_waited_for() && !body.is_end_stream();
+        let body = Watched::new(body, watch);
+        Self { from: if is_waited_for { From::Ahead(ahead.read(body)) } else { From::Service(body) } }
     }
 }
 
@@ -131,6 +144,7 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
         match &mut self.from {
             From::Entry(body) => Poll::Ready(body.take().map(|body| Ok(Frame::data(body)))),
             From::Service(body) => Pin::new(body).poll_frame(cx),
+            From::Ahead(body) => Pin::new(body).poll_frame(cx),
         }
     }
 
@@ -138,6 +152,7 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
         match &self.from {
             From::Entry(body) => body.is_none(),
             From::Service(body) => body.is_end_stream(),
+            From::Ahead(body) => body.is_end_stream(),
         }
     }
 
@@ -145,15 +160,16 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
         match &self.from {
             From::Entry(body) => SizeHint::with_exact(body.as_ref().map_or(0, |body| body.len() as u64)),
             From::Service(body) => body.size_hint(),
+            From::Ahead(body) => body.size_hint(),
         }
     }
 }
 
-impl<B> fmt::Debug for ResponseBody<B> {
+impl<B: Body> fmt::Debug for ResponseBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.from {
             From::Entry(_) => "Entry",
-            From::Service(_) => "Service",
+            From::Service(_) | From::Ahead(_) => "Service",
         })
     }
 }

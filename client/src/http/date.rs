@@ -2,17 +2,13 @@
 //! compared with is left to others.
 
 use http::HeaderValue;
+use larder_proto::envelope::{Date, DateKind};
+
+use crate::dotnet::date::{self, Parts, TICKS_PER_SECOND, UNIX_EPOCH_TICKS};
 
 /// `Sun, 06 Nov 1994 08:49:37 GMT`; none after the year 9999.
 pub(super) fn header_value(seconds: u64) -> Option<HeaderValue> {
-    let (year, month, day) = civil(i64::try_from(seconds / DAY).ok()?);
-    if year > 9999 {
-        return None;
-    }
-    let weekday = WEEKDAYS.get(usize::try_from((seconds / DAY + THURSDAY) % 7).ok()?)?;
-    let month = MONTHS.get(month - 1)?;
-    let (hour, minute, second) = (seconds % DAY / 3600, seconds % 3600 / 60, seconds % 60);
-    let text = format!("{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT");
+    let text = date::format(moment(seconds)?, "r").ok()?;
     HeaderValue::from_str(&text).ok()
 }
 
@@ -33,59 +29,37 @@ pub(super) fn parse(value: &HeaderValue, now: u64) -> Option<u64> {
 }
 
 /// A year of two digits is the last one that is not more than 50 years ahead.
-fn century(two_digits: i64, now: u64) -> Option<i64> {
-    let (this_year, ..) = civil(i64::try_from(now / DAY).ok()?);
-    let latest = this_year + 50;
+fn century(two_digits: i32, now: u64) -> Option<i32> {
+    let latest = date::parts(moment(now)?).year + 50;
     Some(latest - (latest - two_digits).rem_euclid(100))
 }
 
-fn seconds(year: i64, month: &str, day: &str, time: &str) -> Option<u64> {
-    let month = MONTHS.iter().position(|known| *known == month)? + 1;
+fn seconds(year: i32, month: &str, day: &str, time: &str) -> Option<u64> {
+    let month = i32::try_from(MONTHS.iter().position(|known| *known == month)?).ok()? + 1;
     let day = number(day, 2)?;
     let mut parts = time.split(':').map(|part| number(part, 2));
     let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next()??);
+    if parts.next().is_some() || second > 60 {
+        return None;
+    }
+    let start = date::parts(Date::START_UTC);
+    let before = Parts { year, month, day, hour, minute, second: second.min(59), ..start };
+    let ticks = date::from_parts(before, DateKind::Utc).ok()?.ticks();
     // A leap second counts as the one after it.
-    let fits = hour < 24 && minute < 60 && second <= 60 && parts.next().is_none();
-    let days = days(year, month, day);
-    let exists = fits && civil(days) == (year, month, day);
-    let total = days * DAY as i64 + hour * 3600 + minute * 60 + second;
-    exists.then_some(total).and_then(|total| u64::try_from(total).ok())
+    let total = (ticks - UNIX_EPOCH_TICKS) / TICKS_PER_SECOND + i64::from(second == 60);
+    u64::try_from(total).ok()
 }
 
-fn number(digits: &str, longest: usize) -> Option<i64> {
+fn number(digits: &str, longest: usize) -> Option<i32> {
     let fits = (1..=longest).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
     fits.then(|| digits.parse().ok()).flatten()
 }
 
-/// Days since 1970-01-01 of a date of the Gregorian calendar. The year begins in March, so that the
-/// leap day is its last.
-fn days(year: i64, month: usize, day: i64) -> i64 {
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let of_year = (153 * month as i64 + 2) / 5 + day - 1;
-    year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + of_year - EPOCH
+fn moment(seconds: u64) -> Option<Date> {
+    let ticks = i64::try_from(seconds).ok()?.checked_mul(TICKS_PER_SECOND)?;
+    Date::new(ticks.checked_add(UNIX_EPOCH_TICKS)?, DateKind::Utc)
 }
 
-/// The date of a day since 1970-01-01.
-fn civil(days: i64) -> (i64, usize, i64) {
-    let days = days + EPOCH;
-    let era = days.div_euclid(ERA);
-    let of_era = days.rem_euclid(ERA);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let (year, month) = if month < 10 { (0, month + 3) } else { (1, month - 9) };
-    (era * 400 + year_of_era + year, month as usize, day)
-}
-
-const DAY: u64 = 24 * 60 * 60;
-/// Days from 0000-03-01 to 1970-01-01.
-const EPOCH: i64 = 719_468;
-/// Days of 400 years.
-const ERA: i64 = 146_097;
-/// 1970-01-01 was one; the week begins on Sunday.
-const THURSDAY: u64 = 4;
-const WEEKDAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 

@@ -8,6 +8,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use larder_proto::envelope::{Response, Value};
 
+use super::hop::HOP_BY_HOP;
+
 /// A response as it lies in a cache.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
@@ -130,7 +132,9 @@ pub(super) fn kept_headers(headers: &HeaderMap, now: Option<HeaderValue>) -> Hea
         .flat_map(|value| value.split(',').map(str::trim))
         .collect();
     let is_kept = |name: &HeaderName| {
-        !NOT_KEPT.contains(name) && !listed.iter().any(|listed| listed.eq_ignore_ascii_case(name.as_str()))
+        !HOP_BY_HOP.contains(name)
+            && !NOT_KEPT.contains(name)
+            && !listed.iter().any(|listed| listed.eq_ignore_ascii_case(name.as_str()))
     };
     let mut kept = HeaderMap::with_capacity(headers.len() + 1);
     for (name, value) in headers.iter().filter(|(name, _)| is_kept(name)) {
@@ -150,22 +154,12 @@ pub(super) fn is_part(status: StatusCode) -> bool {
 /// The field that holds the entry's life: no header of a response can have this name.
 const LIFE: &str = ":larder";
 
-/// What belongs to one connection (RFC 9110, section 7.6.1), to one delivery, or to one client.
-const NOT_KEPT: [HeaderName; 16] = [
+/// What is kept neither, for it belongs to one delivery or to one client.
+const NOT_KEPT: [HeaderName; 6] = [
     header::AGE,
-    header::CONNECTION,
     header::CONTENT_LENGTH,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-authentication-info"),
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    HeaderName::from_static("proxy-connection"),
     header::SET_COOKIE,
     HeaderName::from_static("set-cookie2"),
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
     super::trace::CACHE,
     super::trace::CACHE_KEY,
 ];

@@ -29,6 +29,7 @@ type Name = (CachingType, ResponseKey);
 /// Waiting ──> Found ─── the leader has got an entry, or is storing it
 ///    ├──────> StandIn ─ the backend failed, and an entry past its freshness answers
 ///    ├──────> GoOn ──── there will be none: everybody asks for himself, at once
+///    ├──────> ForOne ── what came was for its caller alone: another one leads, a few times
 ///    └──────> (gone) ── the leader went away: another one leads
 /// ```
 #[derive(Debug, Clone)]
@@ -37,6 +38,7 @@ enum State {
     Found(Arc<Entry>),
     StandIn(Arc<Entry>),
     GoOn,
+    ForOne,
 }
 
 /// What a request has to do.
@@ -57,6 +59,8 @@ pub(super) struct Lead {
     state: Arc<watch::Sender<State>>,
     /// What becomes of the response says nothing about that of others.
     is_mute: bool,
+    /// Others may lead meanwhile.
+    has_ended: bool,
 }
 
 /// What is to be expected of the next response for the same key.
@@ -76,6 +80,7 @@ pub(super) enum Told {
     Found(Arc<Entry>),
     StandIn(Arc<Entry>),
     GoOn,
+    ForOne,
     Left,
     /// Nothing, in time.
     Nothing,
@@ -93,7 +98,7 @@ impl Flights {
             Place::Vacant(place) => {
                 let (flights, name) = (self.clone(), place.key().clone());
                 let state = place.insert(Arc::new(watch::Sender::new(State::Waiting))).clone();
-                Turn::Lead(Lead { flights, name, state, is_mute: false })
+                Turn::Lead(Lead { flights, name, state, is_mute: false, has_ended: false })
             }
         }
     }
@@ -146,11 +151,28 @@ impl Lead {
     }
 }
 
+impl Lead {
+    /// Tells the others that this response was for its caller alone, and says nothing of theirs.
+    pub(super) fn for_one(mut self) {
+        // First, so that who is told does not find this flight again.
+        self.end();
+        if !self.is_mute {
+            self.state.send_replace(State::ForOne);
+        }
+    }
+
+    fn end(&mut self) {
+        if !std::mem::replace(&mut self.has_ended, true) {
+            let mut under_way = self.flights.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+            under_way.remove(&self.name);
+        }
+    }
+}
+
 impl Drop for Lead {
     /// Ends the flight. Who was told nothing sees that nobody is left to tell him.
     fn drop(&mut self) {
-        let mut under_way = self.flights.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        under_way.remove(&self.name);
+        self.end();
     }
 }
 
@@ -165,6 +187,7 @@ impl Follow {
             Some(Some(State::Found(entry))) => Told::Found(entry),
             Some(Some(State::StandIn(entry))) => Told::StandIn(entry),
             Some(Some(State::GoOn)) => Told::GoOn,
+            Some(Some(State::ForOne)) => Told::ForOne,
             Some(Some(State::Waiting) | None) => Told::Left,
             None => Told::Nothing,
         }

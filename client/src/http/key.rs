@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderName};
 use super::rules::LookupRules;
 use super::scope::KeyScope;
 use super::view::Target;
+use crate::dotnet::encoding::url_decode_to_bytes;
 use crate::dotnet::hash::{Algorithm, compute};
 use crate::limits::{RESPONSE_KEY_BYTES_MAX, RESPONSE_KEY_PART_BYTES_MAX};
 
@@ -230,28 +231,8 @@ fn normalised(name: &HeaderName, headers: &HeaderMap) -> Option<Vec<u8>> {
 fn parameters(query: &str) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> + '_ {
     query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decoded(name), decoded(value))
+        (url_decode_to_bytes(name), url_decode_to_bytes(value))
     })
-}
-
-fn decoded(text: &str) -> Vec<u8> {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        let escaped = (*byte == b'%').then(|| hex(bytes.get(at + 1..at + 3)?)).flatten();
-        out.push(escaped.unwrap_or(if *byte == b'+' { b' ' } else { *byte }));
-        at += if escaped.is_some() { 3 } else { 1 };
-    }
-    out
-}
-
-fn hex(digits: &[u8]) -> Option<u8> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    match digits {
-        [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
-        _ => None,
-    }
 }
 
 impl fmt::Display for ResponseKey {

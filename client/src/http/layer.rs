@@ -10,6 +10,7 @@ use http::request::Parts;
 use http::response::Parts as ResponseParts;
 use tower_layer::Layer;
 
+use super::ahead::ReadAhead;
 use super::responses::Responses;
 use super::rules::{LookupRules, StoreRules, UnlistedQuery, Vary, VaryError};
 use super::scope::KeyScope;
@@ -41,6 +42,7 @@ pub(super) struct LayerRules {
     pub(super) scope: KeyScope,
     pub(super) scope_for: Option<Box<ScopeFor>>,
     pub(super) backend_patience: Option<Duration>,
+    pub(super) ahead: ReadAhead,
 }
 
 type ScopeFor = dyn Fn(&Parts, &mut KeyScope) + Send + Sync;
@@ -63,6 +65,7 @@ impl ResponseCacheLayer {
             scope: KeyScope::new(api),
             scope_for: None,
             backend_patience: None,
+            ahead: ReadAhead::default(),
         };
         let (headers, parameters) = (Vec::new(), Vec::new());
         ResponseCacheLayerBuilder { rules, headers, parameters, unlisted: UnlistedQuery::Counted }
@@ -156,6 +159,13 @@ impl ResponseCacheLayerBuilder {
     /// see [`stale_if_error`](super::ResponsesBuilder::stale_if_error). Without a limit by default.
     pub fn backend_patience(mut self, patience: Duration) -> Self {
         self.rules.backend_patience = Some(patience);
+        self
+    }
+
+    /// How bodies that somebody besides the client waits for (the cache, a place under the origin limit) are read ahead
+    /// of a client that is slow to take them: 1 MiB of each by default.
+    pub fn read_ahead(mut self, ahead: &ReadAhead) -> Self {
+        self.rules.ahead = ahead.clone();
         self
     }
 

@@ -201,6 +201,7 @@
 //! | 2 MiB, unevenly enforced | one limit on the body, checked when storing, counted |
 //! | opaque bytes in Redis | a documented key and entry |
 
+mod ahead;
 mod body;
 mod capture;
 mod conditional;
@@ -211,6 +212,7 @@ mod downstream;
 mod entry;
 mod flight;
 mod generation;
+mod hop;
 mod key;
 mod layer;
 mod origin;
@@ -227,9 +229,11 @@ mod trace;
 mod view;
 
 pub use crate::policy::statement::DownstreamCaching;
+pub use ahead::{AheadBody, ReadAhead};
 pub use body::ResponseBody;
 pub use counters::{ResponseEvent, ResponseMetrics};
 pub use downstream::BackendFreshness;
+pub use hop::HOP_BY_HOP;
 pub use key::{KeyParts, ResponseKey};
 pub use layer::{ResponseCacheLayer, ResponseCacheLayerBuilder, backend_max_age};
 pub use origin::{OriginLimit, WhenFull};

@@ -14,7 +14,9 @@ use crate::limits::{ORIGIN_ROUTES_MAX, ORIGIN_WAITERS_MAX};
 /// The limit of one route: the API and operation of a [`KeyScope`](super::KeyScope).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OriginLimit {
-    /// Misses of one route that may be at the backend at once, from the request to the end of the body.
+    /// Misses of one route that may be at the backend at once, from the request to the end of the body. Whoever has a
+    /// response of [`Responses::store`](super::Responses::store) or [`pass`](super::Responses::pass) reads it
+    /// [ahead](super::ReadAhead) of a slow client; a layer does so itself.
     pub parallel: usize,
     /// How long a request waits for its turn.
     pub wait: Duration,

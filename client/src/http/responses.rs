@@ -27,7 +27,7 @@ use super::settings::{ResponsesBuilder, Settings};
 use super::view::View;
 use crate::context;
 use crate::guard::{Budget, WallClock};
-use crate::limits::{RESPONSE_HEAD_BYTES_MAX, RESPONSE_STORES_MAX};
+use crate::limits::{FLIGHT_OTHERS_MAX, RESPONSE_HEAD_BYTES_MAX, RESPONSE_STORES_MAX};
 use crate::{Cache, CachingType, LookupResult, RemoveResult, StoreResult, StoreUsed};
 
 /// The response cache of a gateway. Cloning it is cheap and shares everything.
@@ -247,6 +247,7 @@ impl Responses {
             return Followed::Ask;
         }
         let time = Budget::start(self.settings().flight_wait);
+        let mut others = 0;
         loop {
             match self.shared.flights.enter((asked.caching_type, asked.key.clone())) {
                 Turn::Lead(lead) => return Followed::Lead(lead),
@@ -255,6 +256,8 @@ impl Responses {
                     Told::Found(entry) => return Followed::Found(entry),
                     Told::StandIn(entry) => return Followed::StandIn(entry),
                     Told::GoOn => return Followed::GoOn("not-shared"),
+                    Told::ForOne if others + 1 == FLIGHT_OTHERS_MAX => return Followed::GoOn("not-shared"),
+                    Told::ForOne => others += 1,
                     Told::Nothing => return Followed::GoOn("waited"),
                     Told::Left => {}
                 },

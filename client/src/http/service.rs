@@ -33,6 +33,7 @@ where
     S::Future: Send,
     Q: Send + 'static,
     B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Send,
 {
     type Response = Response<ResponseBody<B>>;
     type Error = S::Error;
@@ -57,7 +58,8 @@ async fn run<S, Q, B>(
 ) -> Result<Response<ResponseBody<B>>, S::Error>
 where
     S: Service<Request<Q>, Response = Response<B>>,
-    B: Body<Data = Bytes>,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Send,
 {
     let (mut parts, body) = request.into_parts();
     let scope = rules.scope(&parts);
@@ -70,7 +72,7 @@ where
             let response = inner.call(Request::from_parts(parts, body)).await?;
             let (mut head, body) = response.into_parts();
             responses.explain(reason, scope.is_traced, &mut head.headers);
-            Ok(Response::from_parts(head, ResponseBody::passed(body, Watch::default())))
+            Ok(Response::from_parts(head, ResponseBody::passed(body, Watch::default(), &rules.ahead)))
         }
         Found::Miss(pending) => {
             let answer = inner.call(Request::from_parts(parts, body));
@@ -84,11 +86,15 @@ where
 }
 
 /// What the client gets on a miss; the answer is none if it took too long.
-fn answered<B: Body<Data = Bytes>, E>(
+fn answered<B, E>(
     rules: &LayerRules,
     pending: Pending,
     answer: Option<Result<Response<B>, E>>,
-) -> Result<Response<ResponseBody<B>>, E> {
+) -> Result<Response<ResponseBody<B>>, E>
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Send,
+{
     match answer {
         Some(Ok(response)) => Ok(store(&rules.responses, rules, pending, response)),
         Some(Err(error)) => match rules.responses.stand_in_for(pending) {
@@ -109,29 +115,33 @@ fn answered<B: Body<Data = Bytes>, E>(
     }
 }
 
-fn store<B: Body<Data = Bytes>>(
+fn store<B>(
     responses: &Responses,
     rules: &LayerRules,
     pending: Pending,
     response: Response<B>,
-) -> Response<ResponseBody<B>> {
+) -> Response<ResponseBody<B>>
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Send,
+{
     let (mut head, body) = response.into_parts();
     let store = rules.store(&head);
     let came = Came { status: head.status, reason: None, headers: &mut head.headers };
     match responses.begin(pending, Some(store), came) {
         Begun::StandIn(reply) => whole(reply),
-        Begun::Go(watch) => Response::from_parts(head, ResponseBody::passed(body, watch)),
+        Begun::Go(watch) => Response::from_parts(head, ResponseBody::passed(body, watch, &rules.ahead)),
     }
 }
 
-fn timed_out<B>() -> Response<ResponseBody<B>> {
+fn timed_out<B: Body>() -> Response<ResponseBody<B>> {
     let mut response = Response::new(ResponseBody::whole(None));
     *response.status_mut() = StatusCode::GATEWAY_TIMEOUT;
     response
 }
 
 /// A reason phrase has no place in these types: the server writes its own.
-fn whole<B>(reply: Reply) -> Response<ResponseBody<B>> {
+fn whole<B: Body>(reply: Reply) -> Response<ResponseBody<B>> {
     let mut response = Response::new(ResponseBody::whole(reply.body));
     *response.status_mut() = reply.status;
     *response.headers_mut() = reply.headers;

@@ -143,8 +143,12 @@ impl Responses {
             self.count(ResponseEvent::NotStored(reason));
         }
         if let Some(lead) = lead {
-            // An error of the server will pass.
-            lead.go_on(if status.is_server_error() { Next::MayBeStored } else { Next::NotStored });
+            match status {
+                // It will pass.
+                _ if status.is_server_error() => lead.go_on(Next::MayBeStored),
+                _ if is_for_its_caller(status) => lead.for_one(),
+                _ => lead.go_on(Next::NotStored),
+            }
         }
     }
 
@@ -334,6 +338,20 @@ fn age_of(headers: &HeaderMap) -> u32 {
 fn head_bytes(came: &Came<'_>) -> usize {
     let fields = came.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + FIELD_BYTES);
     came.reason.as_deref().map_or(0, str::len) + ENTRY_BYTES + fields.sum::<usize>()
+}
+
+/// Whether a status speaks of who asked, or of what else the request said, and not of what was asked for: of the errors of
+/// clients all but those.
+fn is_for_its_caller(status: StatusCode) -> bool {
+    let is_of_the_target = matches!(
+        status,
+        StatusCode::NOT_FOUND
+            | StatusCode::METHOD_NOT_ALLOWED
+            | StatusCode::GONE
+            | StatusCode::URI_TOO_LONG
+            | StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS
+    );
+    status.is_client_error() && !is_of_the_target
 }
 
 /// What a backend that fails answers.

@@ -4,4 +4,4 @@ mod cluster;
 mod watch;
 
 pub(crate) use cluster::internal_backend;
-pub(crate) use watch::Watch;
+pub(crate) use watch::{Heard, Watch};

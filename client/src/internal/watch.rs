@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::Value;
+use tokio::sync::watch;
 
 use crate::backend::RedisBackend;
 use crate::external::{EntrySource, ExternalEntry, Region, read_leniently};
@@ -19,6 +20,18 @@ pub(crate) struct Watch {
     pub(crate) internal: Arc<RedisBackend>,
     pub(crate) region: Region,
     pub(crate) changes: Changes,
+    /// What the cluster has said so far, for those who wait for the first answer.
+    pub(crate) heard: watch::Sender<Heard>,
+}
+
+/// What the cluster has said of its external entries so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Heard {
+    Nothing,
+    /// A list, and it is in force.
+    List,
+    /// That it does not tell.
+    Refusal,
 }
 
 /// The cluster's list, and the version by which it is known.
@@ -43,7 +56,13 @@ impl Watch {
         let mut trouble: Option<String> = None;
         loop {
             let mut pause = limits::EXTERNAL_WATCH_INTERVAL;
-            let change = match self.ask(version.as_deref()).await {
+            let asked = self.ask(version.as_deref()).await;
+            let heard = match &asked {
+                Asked::Changed(_) | Asked::Same => Some(Heard::List),
+                Asked::Trouble(_) => Some(Heard::Refusal),
+                Asked::Silent => None,
+            };
+            let change = match asked {
                 Asked::Changed(list) => {
                     (version, trouble) = (Some(list.version), None);
                     Some(Change::Entries(EntrySource::Cluster, read_leniently(&list.entries)))
@@ -62,6 +81,9 @@ impl Watch {
                 && self.changes.send(change).await.is_none()
             {
                 return;
+            }
+            if let Some(heard) = heard {
+                self.heard.send_replace(heard);
             }
             tokio::time::sleep(pause).await;
         }

@@ -8,6 +8,7 @@ mod keeper;
 mod settings;
 mod stream;
 mod tls;
+mod tls_client;
 
 pub(crate) use answer::{CallError, Refusal, Say};
 pub(crate) use bounded::ReplyLimit;
@@ -15,3 +16,4 @@ pub(crate) use keeper::Link;
 pub(crate) use settings::{LinkSettings, Login, Sentinel};
 pub use tls::TlsError;
 pub(crate) use tls::{TlsSettings, TlsSource};
+pub use tls_client::{TlsClient, TlsStream};

@@ -1,10 +1,11 @@
 //! A text that is read: what its author wrote, what became of it when named values were put in, and the
 //! way back from one to the other. What is quoted in errors is always what was written.
 
+use std::cell::Cell;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::position::{Location, after};
+use super::position::Location;
 use crate::expression::Position;
 
 /// The text of a document or of a fragment.
@@ -14,8 +15,12 @@ pub(super) struct Source {
     /// What is read; every offset elsewhere is one of this text.
     text: String,
     replaced: Vec<Replaced>,
-    /// The position of every `MARK_BYTES`th byte of `written`, so that none is far.
-    marks: Vec<Position>,
+    /// Where the lines of `written` begin.
+    lines: Vec<usize>,
+    /// The bytes of `written` that continue a character.
+    continued: Vec<usize>,
+    /// The number of the line that was asked for last: the next is mostly the same, or near.
+    near: Cell<usize>,
 }
 
 /// A `{{name}}` that became a value: bytes of the text that is read, bytes of the text as written.
@@ -32,13 +37,13 @@ impl Source {
         text: String,
         replaced: Vec<Replaced>,
     ) -> Self {
-        let mut marks = Vec::with_capacity(written.len() / MARK_BYTES + 1);
-        let mut position = Position::START;
-        for piece in written.as_bytes().chunks(MARK_BYTES) {
-            marks.push(position);
-            position = after(position, piece);
+        let bytes = written.as_bytes();
+        let lines = std::iter::once(0).chain(memchr::memchr_iter(b'\n', bytes).map(|at| at + 1)).collect();
+        let mut continued = Vec::new();
+        if !bytes.is_ascii() {
+            continued.extend((0..bytes.len()).filter(|at| !written.is_char_boundary(*at)));
         }
-        Self { fragment, written, text, replaced, marks }
+        Self { fragment, written, text, replaced, lines, continued, near: Cell::new(0) }
     }
 
     /// What is read.
@@ -52,9 +57,43 @@ impl Source {
 
     pub(super) fn position(&self, at: usize) -> Position {
         let at = self.written_at(at).min(self.written.len());
-        let mark = (at / MARK_BYTES).min(self.marks.len().saturating_sub(1));
-        let start = self.marks.get(mark).copied().unwrap_or(Position::START);
-        after(start, &self.written.as_bytes()[mark * MARK_BYTES..at])
+        let line = self.line_at(at);
+        let start = self.lines.get(line).copied().unwrap_or(0);
+        // Each character of the line counts once, however many bytes it has.
+        let column = at - start - (self.continued_before(at) - self.continued_before(start));
+        let counted = |number: usize| u32::try_from(number).unwrap_or(u32::MAX).saturating_add(1);
+        Position { line: counted(line), column: counted(column) }
+    }
+
+    /// The number of the line in which a byte stands, from 0.
+    fn line_at(&self, at: usize) -> usize {
+        let is_in = |line: usize| {
+            self.lines.get(line).is_some_and(|start| *start <= at)
+                && self.lines.get(line + 1).is_none_or(|next| at < *next)
+        };
+        let near = self.near.get();
+        let line = (near..near + LINES_NEAR).find(|line| is_in(*line));
+        let line = line.unwrap_or_else(|| self.lines.partition_point(|start| *start <= at).saturating_sub(1));
+        self.near.set(line);
+        line
+    }
+
+    /// The first byte that has so many characters between itself and this one.
+    fn behind(&self, start: usize, characters: usize) -> usize {
+        let (mut least, mut most) = (start, self.written.len());
+        while least < most {
+            let middle = least.midpoint(most);
+            let continued = self.continued_before(middle) - self.continued_before(start);
+            match middle - start - continued < characters {
+                true => least = middle + 1,
+                false => most = middle,
+            }
+        }
+        least
+    }
+
+    fn continued_before(&self, at: usize) -> usize {
+        self.continued.partition_point(|continued| *continued < at)
     }
 
     /// What was written there, cut to one short line, for an error. It shows names, never values.
@@ -90,17 +129,11 @@ impl Source {
     /// The line of a position as written, cut to a part around it, and the column of the position in
     /// that part, from 0.
     pub(super) fn line(&self, position: Position) -> (String, usize) {
-        let mark = self.marks.partition_point(|mark| *mark <= position).saturating_sub(1);
-        let mut place = self.marks.get(mark).copied().unwrap_or(Position::START);
-        // A mark within a character has the position behind it.
-        let mut at = self.written.ceil_char_boundary((mark * MARK_BYTES).min(self.written.len()));
-        for character in self.written[at..].chars() {
-            if place >= position {
-                break;
-            }
-            place = after(place, character.encode_utf8(&mut [0; 4]).as_bytes());
-            at += character.len_utf8();
-        }
+        let number = usize::try_from(position.line).unwrap_or(usize::MAX).saturating_sub(1);
+        let start = self.lines.get(number).copied().unwrap_or(self.written.len());
+        let columns = usize::try_from(position.column).unwrap_or(usize::MAX).saturating_sub(1);
+        let end = self.lines.get(number.saturating_add(1)).map_or(self.written.len(), |next| next - 1);
+        let at = self.written.ceil_char_boundary(self.behind(start, columns).min(end));
         let in_line = |character: &char| *character != '\n' && *character != '\r';
         let (before, behind) = self.written.split_at(at);
         let mut line: Vec<char> =
@@ -136,8 +169,8 @@ impl Source {
     }
 }
 
-/// So long, and no longer, is the way from a mark to a position.
-const MARK_BYTES: usize = 64;
+/// Lines that are looked at one by one before the line of a byte is searched for.
+const LINES_NEAR: usize = 4;
 /// What an error quotes at most.
 const QUOTE_CHARACTERS: usize = 40;
 /// What an error shows of a line at most.
@@ -146,6 +179,7 @@ const LINE_CHARACTERS: usize = 100;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::position::after;
 
     #[test]
     fn every_byte_of_a_long_text_has_its_position() {

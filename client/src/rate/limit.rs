@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use larder_proto::window::Mode;
+
 use crate::limits;
 use crate::outcome::{Cause, StoreUsed};
 
@@ -49,6 +51,15 @@ impl Take {
             Self::Check => 1,
         }
     }
+
+    /// The same in the words of the window.
+    pub(crate) fn mode(self) -> Mode {
+        match self {
+            Self::Count(_) => Mode::Count,
+            Self::Check => Mode::Check,
+            Self::Force(_) => Mode::Force,
+        }
+    }
 }
 
 /// What became of a take. It is never an error.
@@ -59,7 +70,8 @@ pub struct Taken {
     /// How many more calls fit now.
     pub remaining: u32,
     /// If they did not fit: when they will, provided nobody takes any before; for calls that never fit,
-    /// since there are more of them than the limit allows, about one period. Zero if they fitted.
+    /// since there are more of them than the limit allows, when none is counted any more, which is up to one
+    /// period and a 32nd. Zero if they fitted.
     pub retry_after: Duration,
     /// Where it was counted: `None` is this process.
     pub store: StoreUsed,

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use indexmap::IndexMap;
+use larder_proto::window::{Ask, Taken, Window};
 
 use super::limit::{RateLimit, Take};
-use super::window::{Outcome, Window};
 use crate::limits::{RATE_KEY_BYTES_MAX, RATE_KEYS_LOOKED_AT, RATE_KEYS_MAX};
 
 /// The windows of the keys seen last.
@@ -19,34 +19,30 @@ pub(crate) struct LocalLimits {
 
 #[derive(Default)]
 struct Table {
-    windows: IndexMap<Box<str>, Entry>,
+    windows: IndexMap<Box<str>, Window>,
     /// The place from which a window to give up is looked for.
     hand: usize,
 }
 
-struct Entry {
-    window: Window,
-    period_ms: u64,
-}
-
 impl LocalLimits {
-    /// Takes from the window of a key; the key tells the period, too.
-    pub(super) fn take(&self, key: &str, limit: RateLimit, take: Take, now: Duration) -> Outcome {
+    /// Takes from the window of a key.
+    pub(super) fn take(&self, key: &str, limit: RateLimit, take: Take, now: Duration) -> Taken {
         let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
         let period_ms = limit.period_ms();
+        let ask = Ask { calls: limit.calls, period_ms, cost: take.cost(), mode: take.mode() };
         let key = &*short(key);
         // Nothing panics while it is held.
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = table.windows.get_mut(key) {
-            return entry.window.take(limit.calls, period_ms, take, now_ms);
+        if let Some(window) = table.windows.get_mut(key) {
+            return window.take(ask, now_ms);
         }
-        table.make_room();
-        let mut window = Window::default();
-        let outcome = window.take(limit.calls, period_ms, take, now_ms);
-        if window.ends_at(period_ms) > 0 {
-            table.windows.insert(key.into(), Entry { window, period_ms });
+        let mut window = Window::new(period_ms, now_ms);
+        let taken = window.take(ask, now_ms);
+        if taken.has_changed {
+            table.make_room();
+            table.windows.insert(key.into(), window);
         }
-        outcome
+        taken
     }
 }
 
@@ -67,9 +63,7 @@ impl Table {
         }
         let count = self.windows.len();
         let places = (0..RATE_KEYS_LOOKED_AT).map(|step| (self.hand + step) % count);
-        let ends_at = |place: usize| {
-            self.windows.get_index(place).map_or(0, |(_, entry)| entry.window.ends_at(entry.period_ms))
-        };
+        let ends_at = |place: usize| self.windows.get_index(place).map_or(0, |(_, window)| window.over_at());
         if let Some(place) = places.min_by_key(|place| ends_at(*place)) {
             self.windows.swap_remove_index(place);
         }

@@ -1,11 +1,10 @@
-//! Rate limits: one atomic step in the cluster, in a Redis, or in this process; the same algorithm in
-//! all three.
+//! Rate limits: one atomic step in the cluster, in a Redis, or in this process. How calls are counted is
+//! [`larder_proto::window`]'s in all three; the script says it once more, in Lua.
 
 mod limit;
 mod local;
 mod script;
 mod take;
-mod window;
 
 pub use limit::{RateLimit, Take, Taken};
 pub(crate) use local::LocalLimits;

@@ -1,4 +1,4 @@
-//! The algorithm as a script, for a Redis that does not know `LARDER.LIMIT`.
+//! The window of [`larder_proto::window`] as a script, for a Redis that does not know `LARDER.LIMIT`.
 
 use std::sync::OnceLock;
 

@@ -74,13 +74,13 @@ impl Cache {
             (_, Some(_)) => internal,
             (_, None) => self.route(CachingType::External),
         };
-        let Some(backend) = backend else { return (StoreUsed::None, None) };
-        if key.len() > limits::KEY_BYTES_MAX {
-            return (store, Some(Err(Cause::KeyTooLong)));
-        }
         if limit.calls == 0 {
             let retry_after = Duration::from_millis(limit.period_ms());
             return (store, Some(Ok(LimitAnswer { allowed: false, remaining: 0, retry_after })));
+        }
+        let Some(backend) = backend else { return (StoreUsed::None, None) };
+        if key.len() > limits::KEY_BYTES_MAX {
+            return (store, Some(Err(Cause::KeyTooLong)));
         }
         let question = LimitQuestion { key, calls: limit.calls, period_ms: limit.period_ms(), take };
         let answer = backend.take(question, self.budget()).await;
@@ -91,11 +91,11 @@ impl Cache {
         if let Some(cause) = &cause {
             tracing::debug!(%cause, "rate limit is counted in this process");
         }
-        let outcome = self.local_limits().take(key, limit, take, self.parts().clock.now());
+        let taken = self.local_limits().take(key, limit, take, self.parts().clock.now());
         let answer = LimitAnswer {
-            allowed: outcome.allowed,
-            remaining: outcome.remaining,
-            retry_after: Duration::from_millis(outcome.retry_after_ms),
+            allowed: taken.allowed,
+            remaining: taken.remaining,
+            retry_after: Duration::from_millis(taken.retry_after_ms),
         };
         answer.into_taken(StoreUsed::None, cause)
     }

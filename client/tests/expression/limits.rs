@@ -11,7 +11,7 @@ use proptest::sample::select;
 
 use crate::evaluation::{SURROUNDINGS, Still, given};
 
-fn failure(expression: &str, surroundings: &Surroundings<'_>) -> String {
+pub(crate) fn failure(expression: &str, surroundings: &Surroundings<'_>) -> String {
     let compiled = compile(expression, Position::START, Wanted::Any).expect("it has a meaning");
     compiled.evaluate(&mut given(), surroundings).expect_err("it fails").to_string()
 }
@@ -146,11 +146,11 @@ fn time_is_limited() {
 
 /// The time of the machine.
 #[derive(Debug)]
-struct Running(std::time::Instant);
+pub(crate) struct Running(std::time::Instant);
 
 impl Running {
     #[expect(clippy::disallowed_methods, reason = "a test measures real time")]
-    fn begin() -> Self {
+    pub(crate) fn begin() -> Self {
         Self(std::time::Instant::now())
     }
 }
@@ -365,7 +365,7 @@ const STATEMENTS: &[&str] = &[
     "for (int i = 0; i < x; i++) { y -= i; }",
 ];
 
-fn small() -> Surroundings<'static> {
+pub(crate) fn small() -> Surroundings<'static> {
     let limits = EvaluationLimits { steps: 2000, depth: 100, bytes: 100_000, time: Duration::from_secs(1) };
     Surroundings { limits, ..SURROUNDINGS }
 }

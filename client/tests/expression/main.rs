@@ -1,6 +1,7 @@
 //! Policy expressions: what is read and how it binds, what it gives, what is refused and where, and that
 //! no text does harm.
 
+mod beyond;
 mod context;
 mod errors;
 mod evaluation;

@@ -7,9 +7,15 @@ use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs::default_provider;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+use crate::support::Authority;
 
 /// A backend that answers `METHOD PATH BODY` and remembers what it was asked.
 pub(crate) struct Backend {
@@ -23,12 +29,30 @@ pub(crate) struct Backend {
 struct Seen {
     asked: Mutex<Vec<String>>,
     headers: Mutex<HeaderMap>,
+    /// That a TLS client asked for.
+    server_name: Mutex<Option<String>>,
     /// `/gate` is answered when somebody opens it.
     gate: Notify,
 }
 
 impl Backend {
     pub(crate) async fn start() -> Self {
+        Self::listening(None).await
+    }
+
+    /// One that speaks TLS, with a certificate for this name.
+    pub(crate) async fn with_tls(authority: &Authority, name: &str) -> Self {
+        let (certificate, key) = authority.certificate(name);
+        let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key.into())
+            .unwrap();
+        Self::listening(Some(TlsAcceptor::from(Arc::new(config)))).await
+    }
+
+    async fn listening(tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let seen = Arc::<Seen>::default();
@@ -37,13 +61,11 @@ impl Backend {
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                let seen = shared.clone();
-                let service = service_fn(move |request| answer(request, seen.clone()));
                 let _ = stream.set_nodelay(true);
-                connections.spawn(
-                    hyper::server::conn::http1::Builder::new()
-                        .serve_connection(TokioIo::new(stream), service),
-                );
+                match tls.clone() {
+                    None => connections.spawn(serve(stream, shared.clone())),
+                    Some(tls) => connections.spawn(secured(stream, tls, shared.clone())),
+                };
             }
         });
         Self { port, seen, _tasks: tasks }
@@ -60,10 +82,31 @@ impl Backend {
         headers.get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
     }
 
+    /// The name that a TLS client asked for last.
+    pub(crate) fn server_name(&self) -> Option<String> {
+        self.seen.server_name.lock().unwrap().clone()
+    }
+
     /// Lets one request to `/gate` be answered.
     pub(crate) fn open_gate(&self) {
         self.seen.gate.notify_one();
     }
+}
+
+async fn secured(stream: TcpStream, tls: TlsAcceptor, seen: Arc<Seen>) {
+    // A client that does not trust the certificate goes away.
+    if let Ok(stream) = tls.accept(stream).await {
+        let name = stream.get_ref().1.server_name().map(str::to_owned);
+        *seen.server_name.lock().unwrap() = name;
+        serve(stream, seen).await;
+    }
+}
+
+async fn serve(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, seen: Arc<Seen>) {
+    let service = service_fn(move |request| answer(request, seen.clone()));
+    let served = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    // A connection that breaks off is the gateway's to complain of.
+    let _ = served.await;
 }
 
 async fn answer(request: Request<Incoming>, seen: Arc<Seen>) -> Result<Response<Full<Bytes>>, hyper::Error> {
@@ -78,6 +121,7 @@ async fn answer(request: Request<Incoming>, seen: Arc<Seen>) -> Result<Response<
     let answer = match path {
         "/missing" => Response::builder().status(404).body("no such user".into()),
         "/big" => Response::builder().body(Bytes::from(vec![b'x'; 3 << 20])),
+        "/large" => Response::builder().body(Bytes::from(vec![b'x'; 16 << 20])),
         "/huge" => Response::builder().body(Bytes::from(vec![b'x'; 64 << 20])),
         "/length" => Response::builder().body(body.len().to_string().into()),
         _ => Response::builder()

@@ -3,7 +3,7 @@
 use crate::backend::Backend;
 use crate::client::{ask, connect};
 use crate::process::{Gateway, NOTHING};
-use crate::support::eventually;
+use crate::support::{FakeCluster, RedisServer, Says, eventually};
 
 fn saying(word: &str) -> String {
     format!(
@@ -101,4 +101,29 @@ async fn the_log_tells_routes_and_no_path() {
         assert!(log.contains(part), "{part}: {log}");
     }
     assert!(!log.contains("secret"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_let_in_before_the_cluster_has_said_which_caches_it_knows() {
+    let (backend, redis) = (Backend::start().await, RedisServer::start().await);
+    let cluster = FakeCluster::start(Says::Error("LOADING not yet")).await;
+    let internal = cluster.address();
+    let args = ["--internal", &internal, "--time-budget-ms", "10000", "--trace"];
+    let saying = async {
+        eventually("it asks", async || !cluster.asked().is_empty()).await;
+        cluster.say(Says::List(1, vec![("default".into(), redis.address())]));
+    };
+    let starting = Gateway::start(backend.port, include_str!("../../examples/userprofile.xml"), &args);
+    let (gateway, ()) = tokio::join!(starting, saying);
+    let first = gateway.get("/42");
+    assert!(first.header("x-larder-trace").contains("store external:Default"), "{first:?}");
+    eventually("its value is in the external cache", async || redis.keys() == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_says_nothing_does_not_keep_it_from_starting() {
+    let backend = Backend::start().await;
+    let gateway = Gateway::start(backend.port, NOTHING, &["--time-budget-ms", "50"]).await;
+    assert_eq!(gateway.get("/1").status, 200);
+    assert!(gateway.log().contains("the cluster has not said in time"), "{}", gateway.log());
 }

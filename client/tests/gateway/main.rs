@@ -16,3 +16,5 @@ mod process;
 mod proxying;
 mod routes;
 mod settings;
+mod slow;
+mod tls;

@@ -187,7 +187,7 @@ async fn the_end_waits_for_responses_that_are_being_stored() {
     gateway.signal("TERM");
     eventually("nobody new is let in", async || std::net::TcpStream::connect(&gateway.address).is_err())
         .await;
-    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    eventually("it waits", async || gateway.log().contains("waiting for stores that are under way")).await;
     assert_eq!(gateway.ended(), None, "a store is under way");
     redis.signal("CONT");
     eventually("it has ended", async || gateway.ended() == Some(0)).await;

@@ -50,10 +50,16 @@ fn what_is_wrong_is_said_before_anything_starts() {
         let wanted = "larder-gateway: --backend: a user name or password in the URL is not supported\n";
         assert_eq!((status, said.as_str()), (2, wanted));
     }
-    let (status, said) = ended(&["--policy", &policy, "--backend", "https://127.0.0.1:1"], &[]);
+    let (status, said) = ended(&["--policy", &policy, "--backend", "ftp://127.0.0.1:1"], &[]);
     assert_eq!(
         (status, said.as_str()),
-        (2, "larder-gateway: --backend: expected http://HOST:PORT or http://HOST:PORT/PATH\n")
+        (2, "larder-gateway: --backend: expected http://HOST:PORT or https://HOST:PORT, and perhaps /PATH\n")
+    );
+    let args = ["--policy", &policy, "--backend", "https://localhost", "--backend-ca", "missing.pem"];
+    let (status, said) = ended(&args, &[]);
+    assert!(
+        status == 2 && said.contains("backend: cannot read the root certificates: missing.pem"),
+        "{said}"
     );
     let (status, said) = ended(&["--policy", &policy], &[]);
     assert_eq!(
@@ -71,9 +77,15 @@ fn the_environment_and_files_give_what_flags_do_not() {
     let config = write(
         &dir,
         "gateway.toml",
-        "policy = \"policy.xml\"\nregion = \"west\"\n[external]\nDefault = \"a:1\"\n\"East US\" = \"b:1\"\n",
+        "policy = \"policy.xml\"\nregion = \"west\"\n[[external]]\nuse-from = \"Default\"\nconnection-string = \"a:1\"\n\
+         [[external]]\nuse-from = \"East US\"\nconnection-string = \"b:1\"\n",
     );
-    let secrets = write(&dir, "secrets.toml", "[external]\nwest = \"c:1,password=hunter2\"\n");
+    write(&dir, "west.secret", "c:1,password=hunter2\n");
+    let secrets = write(
+        &dir,
+        "secrets.toml",
+        "[[external]]\nuse-from = \"west\"\nconnection-string-file = \"west.secret\"\n",
+    );
     let backend = ("LARDER_GATEWAY_BACKEND", "http://127.0.0.1:9000");
     let (status, text) = ended(&["--check", "--config", &config, "--config", &secrets], &[backend]);
     assert_eq!(status, 0, "{text}");

@@ -9,16 +9,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
+use http_body::Body as _;
 use http_body_util::{BodyExt, Full};
 use larder_client::context::User;
 use larder_client::http::{
-    DownstreamCaching, ResponseBody, ResponseCache, ResponseCacheLayer, ResponseEvent, StoreRules,
-    UnlistedQuery, backend_max_age,
+    DownstreamCaching, OriginLimit, ResponseBody, ResponseCache, ResponseCacheLayer, ResponseEvent,
+    StoreRules, UnlistedQuery, WhenFull, backend_max_age,
 };
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::bed::{BUDGET, Bed};
+use crate::support::eventually;
 
 type Answer = Result<Response<Full<Bytes>>, &'static str>;
 
@@ -273,4 +275,20 @@ async fn head_has_no_body_and_the_length_of_the_entry() {
     assert_eq!(response.headers()["content-length"], "4");
     let Ok(body) = response.into_body().collect().await.map_err(|never: Infallible| never);
     assert!(body.to_bytes().is_empty());
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_delays_neither_the_entry_nor_the_next_miss() {
+    let one = OriginLimit { parallel: 1, wait: Duration::ZERO, when_full: WhenFull::Refuse };
+    let bed = Bed::with(|builder| builder.origin_limit(one)).await;
+    let layer = ResponseCacheLayer::builder(&bed.responses, "orders", 60).build().unwrap();
+    let mut service = layer.layer(Backend::new(echo));
+    let slow = call(&mut service, get("/a").body(()).unwrap()).await.unwrap();
+    eventually("its answer is stored", async || bed.redis.keys() == 1).await;
+    let next = call(&mut service, get("/b").body(()).unwrap()).await.unwrap();
+    assert_eq!(next.status(), StatusCode::OK, "the place is free");
+    let length = slow.body().size_hint().exact();
+    let body = slow.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(length, Some(body.len() as u64));
+    assert!(!body.is_empty());
 }

@@ -1,7 +1,7 @@
 //! Single flight: of requests that come together one asks the backend.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::StatusCode;
@@ -120,6 +120,44 @@ async fn an_error_of_the_server_lets_everybody_go_on_and_the_next_ones_share_aga
     recovered.allowed.add_permits(CROWD);
     assert_eq!(next.join_all().await, vec!["again"; CROWD]);
     assert_eq!(recovered.calls(), 1);
+}
+
+/// What one caller may not have says nothing about the others, now or in the next seconds.
+#[tokio::test]
+async fn a_backends_401_for_one_caller_lets_another_one_ask_for_all() {
+    let bed = Bed::with(|builder| builder.single_flight(2 * DEADLINE)).await;
+    for status in [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS] {
+        let first = AtomicBool::new(true);
+        let backend = Backend::new(move || match first.swap(false, Ordering::SeqCst) {
+            true => answer(status, "not you", &[]),
+            false => ok("all"),
+        });
+        let crowd = crowd(&bed, &backend, CROWD, minute());
+        backend.called(1).await;
+        backend.allowed.add_permits(1);
+        backend.called(2).await;
+        backend.allowed.add_permits(CROWD);
+        let answers = crowd.join_all().await;
+        assert_eq!(answers.iter().filter(|text| *text == "all").count(), CROWD - 1, "{status}");
+        assert_eq!(backend.calls(), 2, "{status}");
+        bed.stored().await;
+        bed.redis.ask(&["FLUSHALL"]);
+    }
+}
+
+/// Answers that nobody can share make nobody wait for long.
+#[tokio::test]
+async fn when_everybody_is_refused_nobody_waits_for_more_than_two() {
+    let bed = Bed::with(|builder| builder.single_flight(2 * DEADLINE)).await;
+    let backend = Backend::new(|| answer(StatusCode::UNAUTHORIZED, "none", &[]));
+    let crowd = crowd(&bed, &backend, CROWD, minute());
+    for call in 1..=2 {
+        backend.called(call).await;
+        backend.allowed.add_permits(1);
+    }
+    backend.called(CROWD).await;
+    backend.allowed.add_permits(CROWD - 2);
+    assert_eq!(crowd.join_all().await, vec!["none"; CROWD]);
 }
 
 /// When the first one's answer is not stored, all the others are at the backend together.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use larder_client::Cache;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
 use super::{RedisServer, TempDir, free_port};
 
@@ -26,13 +26,18 @@ impl Authority {
         self.issuer.pem()
     }
 
-    /// The arguments of a Redis that speaks TLS on this port, under a name.
-    pub(crate) fn arguments(&self, name: &str, port: u16) -> Vec<String> {
+    /// A certificate for a name, and its key.
+    pub(crate) fn certificate(&self, name: &str) -> (Certificate, KeyPair) {
         let key = KeyPair::generate().unwrap();
         let mut certificate = CertificateParams::new(vec![name.to_owned()]).unwrap();
         // With the name of its issuer it would count as signed by itself.
         certificate.distinguished_name.push(DnType::CommonName, name);
-        let certificate = certificate.signed_by(&key, &self.issuer).unwrap();
+        (certificate.signed_by(&key, &self.issuer).unwrap(), key)
+    }
+
+    /// The arguments of a Redis that speaks TLS on this port, under a name.
+    pub(crate) fn arguments(&self, name: &str, port: u16) -> Vec<String> {
+        let (certificate, key) = self.certificate(name);
         let write = |file: String, text: String| {
             let path = self.dir.path().join(file);
             std::fs::write(&path, text).unwrap();

@@ -77,10 +77,19 @@ pub struct Grants {
 struct Grant {
     /// When the newest lease was granted, or when the node was seen first.
     at_ns: u64,
+    /// When the node asked for one last.
+    heard_ns: Option<u64>,
     /// The run of its process that got a lease, and the epoch of the first; none before the first grant of this leader.
     since: Option<(Incarnation, Epoch)>,
     /// It is about to be called down: it must not get a lease any more.
     calling: bool,
+}
+
+impl Grant {
+    /// None yet, of a node that is seen for the first time.
+    const fn seen(now_ns: u64) -> Self {
+        Self { at_ns: now_ns, heard_ns: None, since: None, calling: false }
+    }
 }
 
 impl Grants {
@@ -139,13 +148,13 @@ impl Grants {
         (epoch, now_ns): (Epoch, u64),
     ) -> Option<Epoch> {
         self.led_since_ns?;
-        let grant = self.nodes.entry(node).or_insert(Grant { at_ns: now_ns, since: None, calling: false });
+        let grant = self.nodes.entry(node).or_insert(Grant::seen(now_ns));
         if grant.calling {
             return None;
         }
         let known = grant.since.filter(|(run, _)| *run == incarnation);
         let since = known.unwrap_or((incarnation, epoch));
-        *grant = Grant { at_ns: grant.at_ns.max(now_ns), since: Some(since), calling: false };
+        *grant = Grant { at_ns: grant.at_ns.max(now_ns), since: Some(since), ..*grant };
         Some(since.1)
     }
 
@@ -156,21 +165,30 @@ impl Grants {
         }
     }
 
-    /// Whether every lease that the node may ever have got is over. A node that is not known counts from now on, so this is
-    /// asked about every member that is up, again and again.
+    /// This run of the node has asked for a lease. So it runs, however long the answer takes that a quorum has to confirm.
+    pub fn heard(&mut self, node: NodeId, now_ns: u64) {
+        if self.led_since_ns.is_some() {
+            self.nodes.entry(node).or_insert(Grant::seen(now_ns)).heard_ns = Some(now_ns);
+        }
+    }
+
+    /// Whether the node is silent, and every lease that it may ever have got is over. A node that is not known counts from now
+    /// on, so this is asked about every member that is up, again and again.
     pub fn is_over(&mut self, node: NodeId, now_ns: u64) -> bool {
         let Some(led_since_ns) = self.led_since_ns else { return false };
-        let seen = Grant { at_ns: now_ns, since: None, calling: false };
+        let grant = self.nodes.entry(node).or_insert(Grant::seen(now_ns));
         // Under the leader before, leases were granted at the latest when this one was elected.
-        let from_ns = self.nodes.entry(node).or_insert(seen).at_ns.max(led_since_ns);
-        now_ns.saturating_sub(from_ns) >= self.rule.over_after_ns()
+        let from_ns = grant.at_ns.max(led_since_ns);
+        let is_silent =
+            grant.heard_ns.is_none_or(|at_ns| now_ns.saturating_sub(at_ns) >= self.rule.grace_ns());
+        // Whoever is being called asks in vain: of what became of the call it is certain only once it was taken.
+        (is_silent || grant.calling) && now_ns.saturating_sub(from_ns) >= self.rule.over_after_ns()
     }
 
     /// The node is about to be called down: it gets no lease until [`Grants::settled`]. To be called before the change is
     /// proposed.
     pub fn calling(&mut self, node: NodeId, now_ns: u64) {
-        let seen = Grant { at_ns: now_ns, since: None, calling: true };
-        self.nodes.entry(node).or_insert(seen).calling = true;
+        self.nodes.entry(node).or_insert(Grant::seen(now_ns)).calling = true;
     }
 
     /// The state says what became of the call. To be called only when it is certain: the change has been applied or refused.

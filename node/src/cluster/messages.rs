@@ -219,6 +219,11 @@ pub(super) struct RenewRequest {
 }
 
 impl RenewRequest {
+    /// The run of the process that asks.
+    pub(super) fn incarnation(&self) -> Option<Incarnation> {
+        self.member.as_ref().map(|member| Incarnation(member.incarnation))
+    }
+
     pub(super) fn new(node: NodeId, member: &Member, owned: &[(Partition, u64)]) -> Self {
         Self {
             node: node.0,

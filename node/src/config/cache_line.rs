@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use larder_proto::external::{CONNECTION_STRING, CONNECTION_STRING_FILE, DESCRIPTION, TABLE, USE_FROM};
 
 use super::sources::ConfigError;
 
@@ -92,7 +93,7 @@ pub(super) fn cache_line() -> Command {
     let prune = "Remove the external caches that the file does not list";
     let apply = Command::new("apply")
         .about("Set the external caches that a file lists, and show what changed")
-        .arg(Arg::new(FILE).value_name("FILE").required(true).help("TOML: a [[cache]] for each"))
+        .arg(Arg::new(FILE).value_name("FILE").required(true).help("TOML: an [[external]] for each"))
         .arg(Arg::new(PRUNE).long(PRUNE).action(ArgAction::SetTrue).help(prune))
         .after_help(format!("{FORM}\n\nInstead of connection-string there may be connection-string-file."));
     Command::new("cache")
@@ -150,30 +151,31 @@ fn secret_of(path: &Path) -> Result<String, String> {
 fn read_file(path: &Path) -> Result<Vec<CacheSettings>, String> {
     let text =
         std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-    parse(&text).map_err(|error| format!("{}: {error}", path.display()))
+    let directory = path.parent().unwrap_or(Path::new(""));
+    parse(&text, directory).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// What a file lists. Errors show nothing of a value: it may be a secret.
-fn parse(text: &str) -> Result<Vec<CacheSettings>, String> {
+/// What a file of this directory lists. Errors show nothing of a value: it may be a secret.
+fn parse(text: &str, directory: &Path) -> Result<Vec<CacheSettings>, String> {
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
         let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
         format!("line {line} is not TOML; {FORM}")
     })?;
-    if let Some(other) = table.keys().find(|key| *key != CACHE) {
-        return Err(format!("there is '{}', which is no [[{CACHE}]]; {FORM}", other.escape_debug()));
+    if let Some(other) = table.keys().find(|key| *key != TABLE) {
+        return Err(format!("there is '{}', which is no [[{TABLE}]]; {FORM}", other.escape_debug()));
     }
-    let caches = match table.get(CACHE) {
+    let caches = match table.get(TABLE) {
         None => return Ok(Vec::new()),
         Some(toml::Value::Array(caches)) => caches,
-        Some(_) => return Err(format!("write [[{CACHE}]] with two brackets; {FORM}")),
+        Some(_) => return Err(format!("write [[{TABLE}]] with two brackets; {FORM}")),
     };
     let read = |(place, cache): (usize, &toml::Value)| {
-        settings(cache).map_err(|error| format!("entry {}: {error}; {FORM}", place + 1))
+        settings(cache, directory).map_err(|error| format!("entry {}: {error}; {FORM}", place + 1))
     };
     caches.iter().enumerate().map(read).collect()
 }
 
-fn settings(cache: &toml::Value) -> Result<CacheSettings, String> {
+fn settings(cache: &toml::Value, directory: &Path) -> Result<CacheSettings, String> {
     let table = cache.as_table().ok_or("it is no table")?;
     let known = [USE_FROM, CONNECTION_STRING, CONNECTION_STRING_FILE, DESCRIPTION];
     if let Some(other) = table.keys().find(|key| !known.contains(&key.as_str())) {
@@ -186,7 +188,7 @@ fn settings(cache: &toml::Value) -> Result<CacheSettings, String> {
     };
     let connection_string = match (text(CONNECTION_STRING)?, text(CONNECTION_STRING_FILE)?) {
         (Some(text), None) => text,
-        (None, Some(path)) => secret_of(Path::new(&path))?,
+        (None, Some(path)) => secret_of(&directory.join(path))?,
         (None, None) => return Err(format!("{CONNECTION_STRING} is missing")),
         (Some(_), Some(_)) => {
             return Err(format!("{CONNECTION_STRING} and {CONNECTION_STRING_FILE} are both there"));
@@ -199,16 +201,11 @@ fn settings(cache: &toml::Value) -> Result<CacheSettings, String> {
 /// The variable that may hold the connection string of `larder cache set`.
 pub(super) const CONNECTION_VARIABLE: &str = "LARDER_CONNECTION_STRING";
 
-const USE_FROM: &str = "use-from";
-const CONNECTION_STRING: &str = "connection-string";
-const CONNECTION_STRING_FILE: &str = "connection-string-file";
-const DESCRIPTION: &str = "description";
 const FILE: &str = "file";
 const PRUNE: &str = "prune";
 const JSON: &str = "json";
-const CACHE: &str = "cache";
 
-const FORM: &str = "an entry is:\n[[cache]]\nuse-from = \"default\"\nconnection-string = \"HOST:PORT,password=...\"\n\
+const FORM: &str = "an entry is:\n[[external]]\nuse-from = \"default\"\nconnection-string = \"HOST:PORT,password=...\"\n\
                     description = \"what it is for\"";
 
 #[cfg(test)]
@@ -249,7 +246,9 @@ mod tests {
         let words = ["cache", "set", "--use-from", "West", "--connection-string-file", name];
         let by_option = order(&words);
         let both = order(&[&words[..], &["--connection-string", "x"]].concat());
-        let by_list = parse(&format!("[[cache]]\nuse-from = \"a\"\nconnection-string-file = {name:?}\n"));
+        let beside = path.file_name().unwrap();
+        let list = format!("[[external]]\nuse-from = \"a\"\nconnection-string-file = {beside:?}\n");
+        let by_list = parse(&list, path.parent().unwrap());
         std::fs::remove_file(&path).unwrap();
         assert_eq!(by_option, Ok(CacheOrder::Set(cache("West", "h:1,password=hunter2", ""))));
         assert_eq!(by_list, Ok(vec![cache("a", "h:1,password=hunter2", "")]));
@@ -259,27 +258,28 @@ mod tests {
 
     #[test]
     fn a_list_is_read_and_its_faults_are_told_without_secrets() {
-        let list = "[[cache]]\nuse-from = \"default\"\nconnection-string = \"h:1,password=hunter2\"\n\n\
-                    [[cache]]\nuse-from = \"West\"\nconnection-string = \"w\"\ndescription = \"d\"\n";
+        let here = Path::new("");
+        let list = "[[external]]\nuse-from = \"default\"\nconnection-string = \"h:1,password=hunter2\"\n\n\
+                    [[external]]\nuse-from = \"West\"\nconnection-string = \"w\"\ndescription = \"d\"\n";
         let right = vec![cache("default", "h:1,password=hunter2", ""), cache("West", "w", "d")];
-        assert_eq!(parse(list), Ok(right));
-        assert_eq!(parse(""), Ok(Vec::new()));
+        assert_eq!(parse(list, here), Ok(right));
+        assert_eq!(parse("", here), Ok(Vec::new()));
         for (wrong, why) in [
-            ("cache = \"hunter2\"", "two brackets"),
-            ("[cache]\nuse-from = \"hunter2\"", "two brackets"),
-            ("[[caches]]\nuse-from = \"hunter2\"", "'caches'"),
-            ("[[cache]]\nconnection-string = \"hunter2", "line 2 is not TOML"),
-            ("[[cache]]\nconnection-string = hunter2", "line 2 is not TOML"),
-            ("[[cache]]\nconnection-string = \"hunter2\"", "entry 1: use-from is missing"),
-            ("[[cache]]\nuse-from = \"a\"", "connection-string is missing"),
-            ("[[cache]]\nuse-from = 1\nconnection-string = \"hunter2\"", "use-from has to be a string"),
-            ("[[cache]]\nuse-from = \"a\"\nconnection_string = \"hunter2\"", "no 'connection_string'"),
+            ("external = \"hunter2\"", "two brackets"),
+            ("[external]\nuse-from = \"hunter2\"", "two brackets"),
+            ("[[cache]]\nuse-from = \"hunter2\"", "'cache', which is no [[external]]"),
+            ("[[external]]\nconnection-string = \"hunter2", "line 2 is not TOML"),
+            ("[[external]]\nconnection-string = hunter2", "line 2 is not TOML"),
+            ("[[external]]\nconnection-string = \"hunter2\"", "entry 1: use-from is missing"),
+            ("[[external]]\nuse-from = \"a\"", "connection-string is missing"),
+            ("[[external]]\nuse-from = 1\nconnection-string = \"hunter2\"", "use-from has to be a string"),
+            ("[[external]]\nuse-from = \"a\"\nconnection_string = \"hunter2\"", "no 'connection_string'"),
             (
-                "[[cache]]\nuse-from = \"a\"\nconnection-string = \"hunter2\"\nconnection-string-file = \"f\"",
+                "[[external]]\nuse-from = \"a\"\nconnection-string = \"hunter2\"\nconnection-string-file = \"f\"",
                 "both there",
             ),
         ] {
-            let error = parse(wrong).unwrap_err();
+            let error = parse(wrong, here).unwrap_err();
             assert!(error.contains(why), "{wrong}: {error}");
             assert!(!error.contains("hunter2"), "{error}");
         }

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use larder_proto::external::{DEFAULT, normal};
+
 use super::masked::masked;
 
 /// The region whose gateways use a cache, in lower case and without blanks, so that `West Europe` is `westeurope`; or
@@ -46,9 +48,6 @@ pub enum EntryError {
     Description,
 }
 
-/// The entry of gateways whose region has none of its own.
-pub const DEFAULT: &str = "default";
-
 impl UseFrom {
     /// Reads a region's name, or `default`, in any case and with blanks.
     ///
@@ -59,8 +58,7 @@ impl UseFrom {
         if text.chars().count() > NAME_CHARACTERS_MAX || text.chars().any(is_wrong) {
             return Err(EntryError::UseFrom);
         }
-        let normal: String =
-            text.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect();
+        let normal = normal(text);
         // Some letters become longer in lower case.
         if normal.is_empty() || normal.len() > NAME_BYTES_MAX {
             return Err(EntryError::UseFrom);

@@ -1,6 +1,8 @@
 //! A connection string as it may be shown. Nothing is shown but what is known to be no secret: a key whose `password=` was
 //! left out looks like a host or an option.
 
+use larder_proto::external::{Shown, option};
+
 /// Where a connection string leads, and those of its options that are no secret; everything else is `***`.
 pub(super) fn masked(text: &str) -> String {
     match text.split_once("://") {
@@ -62,58 +64,20 @@ fn masked_endpoint(token: &str, is_only: bool) -> String {
 fn masked_option(token: &str) -> String {
     let Some((name, value)) = token.split_once('=') else { return MASK.to_owned() };
     let (name, value) = (name.trim(), value.trim());
-    let is_one_of = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
     let is_plain = !value.is_empty()
         && (value.bytes().all(|byte| byte.is_ascii_digit())
             || WORDS.iter().any(|word| word.eq_ignore_ascii_case(value)));
-    match () {
-        () if is_one_of(PLAIN) && is_plain => format!("{name}={value}"),
-        () if is_one_of(PLAIN) || is_one_of(HIDDEN) => format!("{name}={MASK}"),
-        () => MASK.to_owned(),
+    match option(name) {
+        Some(Shown::Plain) if is_plain => format!("{name}={value}"),
+        Some(_) => format!("{name}={MASK}"),
+        None => MASK.to_owned(),
     }
 }
 
 const MASK: &str = "***";
 const HOST_BYTES_MAX: usize = 253;
 
-/// Options that take a number or one of [`WORDS`].
-const PLAIN: &[&str] = &[
-    "abortConnect",
-    "allowAdmin",
-    "asyncTimeout",
-    "checkCertificateRevocation",
-    "configCheckSeconds",
-    "connectRetry",
-    "connectTimeout",
-    "defaultDatabase",
-    "highIntegrity",
-    "keepAlive",
-    "protocol",
-    "resolveDns",
-    "setlib",
-    "ssl",
-    "syncTimeout",
-    "tcpKeepAlive",
-];
-
-/// Options that hold a secret, or anything at all.
-const HIDDEN: &[&str] = &[
-    "channelPrefix",
-    "configChannel",
-    "name",
-    "password",
-    "proxy",
-    "sentinelPassword",
-    "sentinelUser",
-    "serviceName",
-    "sslHost",
-    "sslProtocols",
-    "tiebreaker",
-    "tunnel",
-    "user",
-    "version",
-];
-
+/// The words that an option may have that is shown.
 const WORDS: &[&str] = &["true", "false", "yes", "no", "on", "off", "resp2", "resp3"];
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ mod masked;
 mod seen;
 mod table;
 
-pub use entry::{ConnectionText, DEFAULT, Description, Entry, EntryError, UseFrom};
+pub use entry::{ConnectionText, Description, Entry, EntryError, UseFrom};
 pub use seen::SeenRegions;
-pub use table::{ENTRIES_MAX, Table};
+pub use table::Table;
+
+pub use larder_proto::external::{DEFAULT, ENTRIES_MAX};

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::entry::{DEFAULT, Entry, UseFrom};
+use larder_proto::external::DEFAULT;
+
+use super::entry::{Entry, UseFrom};
 
 /// The external caches of a region's gateways. Replaced as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,9 +73,6 @@ impl Table {
         own.or_else(|| self.entries.keys().find(|name| name.is_default()).map(|_| DEFAULT))
     }
 }
-
-/// Entries that there may be.
-pub const ENTRIES_MAX: usize = 100;
 
 /// Of the 32 that a signature has.
 const VERSION_BYTES: usize = 16;

@@ -115,6 +115,11 @@ impl Pending {
         self.again > 0 || self.moved
     }
 
+    /// Whether parts are on their way to other nodes.
+    pub(super) const fn has_sent(&self) -> bool {
+        self.sent > 0
+    }
+
     /// Gives up what is on its way to a node that no longer serves it and has not answered for long enough. Whether
     /// answers are waited for still: nothing is placed before, so that requests stay in their order.
     pub(super) fn awaits_moved(&mut self) -> bool {

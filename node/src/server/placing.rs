@@ -80,14 +80,30 @@ struct Taken {
 impl Placing<'_> {
     /// Places all parts that are to be placed, in their order, until there is one that cannot be.
     pub(super) fn place_all(&mut self) {
-        if self.link.pending.borrow_mut().as_mut().is_some_and(|pending| pending.awaits_moved()) {
-            return;
-        }
-        while let Some(taken) = self.take() {
+        while self.may_place()
+            && let Some(taken) = self.take()
+        {
             if !self.place(&taken) {
                 return;
             }
         }
+    }
+
+    /// Whether another part may be sent now. Places may have changed since those before it were: what is on its way to a node
+    /// that no longer serves it must not be overtaken by what its next owner is sent.
+    fn may_place(&self) -> bool {
+        let region = &*self.clustered.region;
+        let mut pending = self.link.pending.borrow_mut();
+        let Some(pending) = pending.as_mut() else { return false };
+        pending.sweep(region);
+        !pending.awaits_moved() && (pending.version.is_multiple_of(2) || !pending.has_sent())
+    }
+
+    /// Whether places are those of before the place of a part was looked up, as far as that matters to parts before it.
+    fn is_current(&self) -> bool {
+        let pending = self.link.pending.borrow();
+        let version = self.clustered.region.version();
+        pending.as_ref().is_none_or(|pending| !pending.has_sent() || pending.version == version)
     }
 
     /// The first part that is due.
@@ -127,7 +143,11 @@ impl Placing<'_> {
             return self.end(taken, &error);
         }
         let region = &*self.clustered.region;
-        let placed = match target_of(region, taken.call.partitions().iter().copied()) {
+        let target = target_of(region, taken.call.partitions().iter().copied());
+        if !self.is_current() {
+            return true;
+        }
+        let placed = match target {
             Target::Waiting => false,
             Target::Here => return self.run_here(taken),
             Target::At(node) => self.send(taken, node),

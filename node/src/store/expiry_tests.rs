@@ -132,6 +132,26 @@ fn a_large_item_that_closes_during_a_purge_hides_no_segment_from_it() {
     rig.assert_counted();
 }
 
+#[test]
+fn a_deadline_of_a_large_value_takes_no_memory_even_where_there_is_none_left() {
+    let mut rig = Rig::new(2 * MB, "noeviction");
+    // Of sizes with which a few bytes more take a page more.
+    let keys: Vec<(String, usize)> =
+        (10..99).map(|number| (format!("large{number}"), 139_246 + number % 6)).collect();
+    let keys: Vec<(String, usize)> =
+        keys.into_iter().take_while(|(key, bytes)| rig.put(key, *bytes).is_ok()).collect();
+    assert!(keys.len() > 10);
+    let before = rig.resident();
+    for deadline in [rig.after(1 << 30), Deadline::NEVER, rig.after(1 << 49), rig.after(1 << 30)] {
+        for (key, bytes) in &keys {
+            assert!(rig.write(key.as_bytes(), |keys| keys.set_deadline(key.as_bytes(), deadline)));
+            assert_eq!(rig.get(key), Some(value_of(key, *bytes)));
+        }
+        assert_eq!(rig.resident(), before);
+        rig.assert_counted();
+    }
+}
+
 /// Writes, grows, shrinks and deletes strings at random, in small memory; what can be read is what was written.
 fn random_strings(policy: &str, sizes: impl Fn(&mut Rng) -> usize, seed: u64) {
     let mut rig = Rig::new(2 * MB, policy);

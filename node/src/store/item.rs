@@ -4,8 +4,8 @@
 //! form (1) | namespace (varint) | key length (varint) | value length (varint) | deadline (0, 6 or 8) | key | value
 //! ```
 //!
-//! The form's bits: 0-1 what it is ([`Kind`]), 2-3 whether there is a deadline and how long it is (0: none, 1: six bytes,
-//! 2: eight; milliseconds, low byte first), 7 set once the item is dead. A hole is a form and, unless it is a single byte
+//! The form's bits: 0-1 what it is ([`Kind`]), 2-3 whether there is room for a deadline and how much (0: none, 1: six bytes,
+//! 2: eight; milliseconds, low byte first, all bits set for never), 7 set once the item is dead. A hole is a form and, unless it is a single byte
 //! (bit 4), its whole length as varint. Varints are LEB128: seven bits a byte, low first.
 
 use larder_proto::time::{Deadline, Millis};
@@ -51,14 +51,14 @@ impl Header {
     #[inline]
     pub(super) fn item_bytes(&self, key_bytes: usize, value_bytes: usize) -> usize {
         let lengths = varint_bytes(key_bytes) + varint_bytes(value_bytes);
-        let fixed = 1 + varint_bytes(self.namespace.0 as usize) + deadline_bytes(self.deadline);
+        let fixed = 1 + varint_bytes(self.namespace.0 as usize) + deadline_bytes(self.deadline, value_bytes);
         fixed + lengths + key_bytes + value_bytes
     }
 
     /// Writes the item up to its value to the front of `bytes`; where the value begins.
     #[inline]
     pub(super) fn write(&self, bytes: &mut [u8], key: &[u8], value_bytes: usize) -> usize {
-        let deadline_bytes = deadline_bytes(self.deadline);
+        let deadline_bytes = deadline_bytes(self.deadline, value_bytes);
         let width = match deadline_bytes {
             0 => 0,
             NARROW => 1,
@@ -149,10 +149,10 @@ impl Layout {
         write_varint(bytes, self.deadline_at - varint_bytes(value_bytes), value_bytes);
     }
 
-    /// Writes another deadline over the one that is there, if it is as long; whether it was.
+    /// Writes another deadline over the one that is there, if it fits; whether it does.
     pub(super) fn overwrite_deadline(&self, bytes: &mut [u8], deadline: Deadline) -> bool {
         let width = self.key_at - self.deadline_at;
-        if deadline_bytes(deadline) != width {
+        if width != WIDE && deadline_bytes(deadline, 0) != width {
             return false;
         }
         write_deadline(&mut bytes[self.deadline_at..self.key_at], deadline);
@@ -223,10 +223,12 @@ fn read_varint(bytes: &[u8], mut at: usize) -> (usize, usize) {
     }
 }
 
-/// Six bytes of milliseconds last for 8,900 years; what lies beyond, as clients may ask, takes eight.
+/// Six bytes of milliseconds last for 8,900 years; what lies beyond, as clients may ask, takes eight. A large value has room for
+/// any, so that EXPIRE and PERSIST need not write it anew: that would take its bytes a second time, in a full memory too.
 #[inline]
-const fn deadline_bytes(deadline: Deadline) -> usize {
+const fn deadline_bytes(deadline: Deadline, value_bytes: usize) -> usize {
     match deadline.moment() {
+        _ if value_bytes >= ROOMY_VALUE_BYTES => WIDE,
         None => 0,
         Some(Millis(ms)) if ms < 1 << 48 => NARROW,
         Some(_) => WIDE,
@@ -234,10 +236,9 @@ const fn deadline_bytes(deadline: Deadline) -> usize {
 }
 
 fn write_deadline(bytes: &mut [u8], deadline: Deadline) {
-    if let Some(Millis(ms)) = deadline.moment() {
-        let length = bytes.len();
-        bytes.copy_from_slice(&ms.to_le_bytes()[..length]);
-    }
+    let ms = deadline.moment().map_or(u64::MAX, |Millis(ms)| ms);
+    let length = bytes.len();
+    bytes.copy_from_slice(&ms.to_le_bytes()[..length]);
 }
 
 #[inline]
@@ -258,6 +259,8 @@ const SINGLE: u8 = 1 << 4;
 const DEAD: u8 = 1 << 7;
 const NARROW: usize = 6;
 const WIDE: usize = 8;
+/// Values of so many bytes have room for a deadline: a thousandth or two of them.
+const ROOMY_VALUE_BYTES: usize = 4 << 10;
 
 #[cfg(test)]
 mod tests {
@@ -288,6 +291,22 @@ mod tests {
             kill(&mut bytes, before);
             prop_assert!(Layout::read(&bytes, before).dead);
             prop_assert_eq!(&bytes[before + length..], &[0xee; 3], "nothing is written behind the item");
+        }
+
+        #[test]
+        fn a_large_value_takes_any_deadline_where_it_is(
+            deadlines in proptest::collection::vec(prop_oneof![Just(u64::MAX), 0_u64..1 << 41, any::<u64>()], 1..9),
+            value_bytes in ROOMY_VALUE_BYTES..20_000,
+        ) {
+            let header = Header { kind: Kind::String, namespace: Namespace(1), deadline: Deadline::NEVER };
+            let mut bytes = vec![0; header.item_bytes(1, value_bytes)];
+            header.write(&mut bytes, b"k", value_bytes);
+            for deadline in deadlines {
+                let deadline = Deadline::at(Millis(deadline));
+                prop_assert!(Layout::read(&bytes, 0).overwrite_deadline(&mut bytes, deadline));
+                let layout = Layout::read(&bytes, 0);
+                prop_assert_eq!((layout.deadline, layout.end), (deadline, bytes.len()));
+            }
         }
 
         #[test]

@@ -158,6 +158,9 @@ impl Shard {
     ) {
         let layout = &found.layout;
         if layout.overwrite_deadline(self.region.bytes_mut(), deadline) {
+            let has = |deadline| i64::from(deadline != Deadline::NEVER);
+            let change = Change { keys: 0, deadlines: has(deadline) - has(layout.deadline), bytes: 0 };
+            self.count(common, found.partition, layout.namespace, change);
             return self.note_deadline(self.table.at(found.place), deadline);
         }
         // The header grows or shrinks: the item is written anew, its value going through a copy.

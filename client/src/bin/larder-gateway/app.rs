@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use larder_client::engine::Engine;
 use larder_client::http::{OriginLimit, Responses, WhenFull};
@@ -42,7 +43,9 @@ pub(crate) async fn run(
     let gateway = Arc::new(Gateway::new(engine, plan, &settings, &pool, clock));
     let (listener, admin_listener) =
         (bind("listen", &settings.listen).await?, admin_listener(&settings).await?);
-    // A request that comes before the connection is there would miss.
+    // A request that comes before would go to another cache than later ones; and it would miss if it came before the
+    // connection is there.
+    cache.external_known(settings.time_budget).await;
     cache.connected(CachingType::PreferExternal, limits::CONNECT_WAIT).await;
     greet(&gateway, &listener, admin_listener.as_ref())?;
     let drain = Drain::default();
@@ -66,10 +69,18 @@ pub(crate) async fn run(
             "connections were still busy after shutdown-seconds-max and are cut"
         );
     }
-    // Responses first: each is one of the stores that the cache waits for.
-    gateway.engine().responses().flush(settings.time_budget).await;
-    cache.flush().await;
+    finish_stores(&gateway, &cache, settings.time_budget).await;
     Ok(())
+}
+
+/// Waits for the stores that no request waited for.
+async fn finish_stores(gateway: &Gateway, cache: &Cache, time_budget: Duration) {
+    tracing::info!("waiting for stores that are under way");
+    // Responses first: each is one of the stores that the cache waits for.
+    let responses = gateway.engine().responses().flush(time_budget).await;
+    if !(cache.flush().await && responses) {
+        tracing::warn!("stores were still under way after time-budget-ms and are given up");
+    }
 }
 
 /// The caches of these settings, not connected yet.

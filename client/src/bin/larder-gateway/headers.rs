@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use hyper::HeaderMap;
 use hyper::header::{
-    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE,
 };
+use larder_client::http::HOP_BY_HOP;
 
 /// Removes what belongs to one connection alone (RFC 9110, section 7.6.1): the fields that `Connection` names, too. Of a
 /// message that has come it is done before anybody looks at it, so that no field counts for a key and is gone later.
@@ -33,6 +33,8 @@ pub(crate) fn drop_hop_by_hop(headers: &mut HeaderMap) {
     for name in &HOP_BY_HOP {
         headers.remove(name);
     }
+    // Answered by this gateway already.
+    headers.remove(EXPECT);
 }
 
 /// Removes the length of a body that is left out or replaced; that of the new one is its own.
@@ -80,20 +82,6 @@ fn has_one_length(headers: &HeaderMap) -> bool {
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-
-const HOP_BY_HOP: [HeaderName; 10] = [
-    CONNECTION,
-    // Answered by this gateway already.
-    EXPECT,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION,
-    TE,
-    TRAILER,
-    TRANSFER_ENCODING,
-    UPGRADE,
-];
 
 #[cfg(test)]
 mod tests {

@@ -16,6 +16,15 @@ pub(crate) const BODY_BYTES_MAX: u64 = 1 << 40;
 pub(crate) const VALUE_BYTES_MIN: usize = 1024;
 /// Any time that is set in seconds.
 pub(crate) const SECONDS_MAX: u64 = 3600;
+/// Bytes of an answer that the system takes beyond what a client has room for: 16 KiB. It takes more once half of them are
+/// gone, which at the lowest rate is within a pause.
+pub(crate) const UNSENT_BYTES_MAX: u32 = 16 * 1024;
+/// The waiting for a client during one body: a day.
+pub(crate) const BODY_TOTAL_SECONDS_MAX: u64 = 86_400;
+/// The most bytes a second that can be asked of a client: 1 GiB.
+pub(crate) const RATE_MAX: u64 = 1 << 30;
+/// Bytes of one body that are read ahead: 64 MiB. For all of them together the crate has a limit.
+pub(crate) const BUFFER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// How long past its end an entry may be used: a day.
 pub(crate) const STALE_SECONDS_MAX: u64 = 86_400;
 /// Requests to one backend at the same time, at most.
@@ -30,6 +39,14 @@ pub(crate) const ROUTES_MAX: usize = 1000;
 pub(crate) const SEGMENTS_MAX: usize = 64;
 /// Subscriptions of one gateway.
 pub(crate) const SUBSCRIPTIONS_MAX: usize = 100_000;
+/// Users of one gateway.
+pub(crate) const USERS_MAX: usize = 100_000;
+/// Groups of one user.
+pub(crate) const GROUPS_MAX: usize = 100;
+/// Named values of one gateway.
+pub(crate) const NAMED_VALUES_MAX: usize = 10_000;
+/// Fragments of one gateway, used or not: as many as one policy may include.
+pub(crate) const FRAGMENTS_MAX: usize = larder_client::limits::POLICY_FRAGMENTS_MAX;
 /// The longest file with settings: 4 MiB.
 pub(crate) const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// Files with settings.

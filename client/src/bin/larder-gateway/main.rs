@@ -6,6 +6,7 @@ mod app;
 mod explain;
 mod headers;
 mod limits;
+mod pace;
 mod plan;
 mod server;
 mod settings;

@@ -381,6 +381,13 @@ impl JToken {
         Ok(if taken { value.deep_clone() } else { value.clone() })
     }
 
+    /// How many tokens are made when this value is put in here: a tree that has a place already is copied.
+    #[must_use]
+    pub fn copied(&self, value: &JToken) -> usize {
+        let taken = value.parent().is_some() || self.ancestors().iter().any(|token| token.is(value));
+        if taken { value.size() } else { 0 }
+    }
+
     /// This token and those above it, up to one more than the levels that are allowed.
     fn ancestors(&self) -> Vec<JToken> {
         std::iter::successors(Some(self.clone()), JToken::parent).take(JSON_DEPTH_MAX + 1).collect()

@@ -3,6 +3,7 @@
 //! `double` wins over `decimal`.
 
 use std::cmp::Ordering;
+use std::ops::{Add, Div, Mul, Rem, Sub};
 
 use larder_proto::envelope::Decimal;
 
@@ -110,12 +111,14 @@ impl Number {
 pub fn binary(operator: Operator, left: Number, right: Number) -> Result<Number, Exception> {
     use Number::{Decimal, Double, Int, Long};
     match (left, right) {
-        (Double(_), _) | (_, Double(_)) => Ok(Double(doubles(operator, left.to_double(), right.to_double()))),
+        (Double(_), _) | (_, Double(_)) => {
+            Ok(Double(floating(operator, left.to_double(), right.to_double())))
+        }
         (Decimal(_), _) | (_, Decimal(_)) => {
             decimal::binary(operator, left.to_decimal()?, right.to_decimal()?).map(Decimal)
         }
-        (Int(left), Int(right)) => ints(operator, left, right).map(Int),
-        _ => longs(operator, left.to_long()?, right.to_long()?).map(Long),
+        (Int(left), Int(right)) => i32::calculate(operator, left, right).map(Int),
+        _ => i64::calculate(operator, left.to_long()?, right.to_long()?).map(Long),
     }
 }
 
@@ -135,44 +138,40 @@ pub fn compare(left: Number, right: Number) -> Result<Ordered, Exception> {
     }
 }
 
-/// `-number`: the lowest whole number stays what it is.
-#[must_use]
-pub fn negate(number: Number) -> Number {
-    match number {
-        Number::Int(value) => Number::Int(value.wrapping_neg()),
-        Number::Long(value) => Number::Long(value.wrapping_neg()),
-        Number::Double(value) => Number::Double(-value),
-        Number::Decimal(value) => Number::Decimal(decimal::negate(value)),
-    }
+/// A type of whole numbers that expressions calculate with.
+pub trait Whole: Sized {
+    /// `left operator right`: what does not fit wraps.
+    ///
+    /// # Errors
+    ///
+    /// `DivideByZeroException`; `OverflowException` for the lowest number divided by -1.
+    fn calculate(operator: Operator, left: Self, right: Self) -> Result<Self, Exception>;
 }
 
-/// `number << count`: of the count, five bits count for an `int`, six for a `long`.
-///
-/// # Errors
-///
-/// `InvalidOperationException` for a number that is not whole; C# does not compile that.
-pub fn shift_left(number: Number, count: i32) -> Result<Number, Exception> {
-    match number {
-        Number::Int(value) => Ok(Number::Int(value.wrapping_shl(count as u32))),
-        Number::Long(value) => Ok(Number::Long(value.wrapping_shl(count as u32))),
-        _ => Err(not_whole()),
-    }
+macro_rules! whole {
+    ($($type:ty),*) => {$(
+        impl Whole for $type {
+            fn calculate(operator: Operator, left: Self, right: Self) -> Result<Self, Exception> {
+                Ok(match operator {
+                    Operator::Add => left.wrapping_add(right),
+                    Operator::Subtract => left.wrapping_sub(right),
+                    Operator::Multiply => left.wrapping_mul(right),
+                    Operator::Divide | Operator::Remainder if right == 0 => return Err(by_zero()),
+                    Operator::Divide => left.checked_div(right).ok_or_else(lowest)?,
+                    Operator::Remainder => left.checked_rem(right).ok_or_else(lowest)?,
+                })
+            }
+        }
+    )*};
 }
 
-/// `number >> count`, which keeps the sign.
-///
-/// # Errors
-///
-/// As [`shift_left`].
-pub fn shift_right(number: Number, count: i32) -> Result<Number, Exception> {
-    match number {
-        Number::Int(value) => Ok(Number::Int(value.wrapping_shr(count as u32))),
-        Number::Long(value) => Ok(Number::Long(value.wrapping_shr(count as u32))),
-        _ => Err(not_whole()),
-    }
-}
+whole!(i32, u32, i64, u64);
 
-fn doubles(operator: Operator, left: f64, right: f64) -> f64 {
+/// `left operator right` of two `float`s or two `double`s.
+pub fn floating<T>(operator: Operator, left: T, right: T) -> T
+where
+    T: Add<Output = T> + Sub<Output = T> + Mul<Output = T> + Div<Output = T> + Rem<Output = T>,
+{
     match operator {
         Operator::Add => left + right,
         Operator::Subtract => left - right,
@@ -182,28 +181,6 @@ fn doubles(operator: Operator, left: f64, right: f64) -> f64 {
     }
 }
 
-fn ints(operator: Operator, left: i32, right: i32) -> Result<i32, Exception> {
-    Ok(match operator {
-        Operator::Add => left.wrapping_add(right),
-        Operator::Subtract => left.wrapping_sub(right),
-        Operator::Multiply => left.wrapping_mul(right),
-        Operator::Divide | Operator::Remainder if right == 0 => return Err(by_zero()),
-        Operator::Divide => left.checked_div(right).ok_or_else(lowest)?,
-        Operator::Remainder => left.checked_rem(right).ok_or_else(lowest)?,
-    })
-}
-
-fn longs(operator: Operator, left: i64, right: i64) -> Result<i64, Exception> {
-    Ok(match operator {
-        Operator::Add => left.wrapping_add(right),
-        Operator::Subtract => left.wrapping_sub(right),
-        Operator::Multiply => left.wrapping_mul(right),
-        Operator::Divide | Operator::Remainder if right == 0 => return Err(by_zero()),
-        Operator::Divide => left.checked_div(right).ok_or_else(lowest)?,
-        Operator::Remainder => left.checked_rem(right).ok_or_else(lowest)?,
-    })
-}
-
 /// `x / 0`
 pub(in crate::dotnet) fn by_zero() -> Exception {
     Exception::new(ExceptionKind::DivideByZero, "a number was divided by zero")
@@ -211,8 +188,4 @@ pub(in crate::dotnet) fn by_zero() -> Exception {
 
 fn lowest() -> Exception {
     Exception::overflow("the lowest number divided by -1 does not fit its type")
-}
-
-fn not_whole() -> Exception {
-    Exception::new(ExceptionKind::InvalidOperation, "only whole numbers can be shifted")
 }

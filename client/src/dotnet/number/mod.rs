@@ -10,7 +10,7 @@ mod styles;
 #[cfg(test)]
 mod tests;
 
-pub use arithmetic::{Number, Operator, Ordered, binary, compare, negate, shift_left, shift_right};
+pub use arithmetic::{Number, Operator, Ordered, Whole, binary, compare, floating};
 pub use format::{double_text, format};
 pub use parse::{parse_bool, parse_double, parse_int, parse_long};
 pub use styles::{Styles, parse_whole, plain};

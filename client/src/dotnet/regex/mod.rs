@@ -1,6 +1,9 @@
 //! `System.Text.RegularExpressions`, as far as an engine without backtracking can do it: time is linear
 //! in the text, so that no pattern can stop a gateway.
 //!
+//! A search is not interrupted, so that one that may take too long is refused before it begins: the
+//! [weight](super::limits::REGEX_WORK_MAX) of the pattern times the length of the text is limited.
+//!
 //! # Where this differs from .NET
 //!
 //! - Refused, with the place and the reason: lookaround, backreferences, atomic groups, conditionals,
@@ -17,6 +20,7 @@ mod search;
 #[cfg(test)]
 mod tests;
 mod translate;
+mod weight;
 
 pub use cache::cached;
 pub use options::Options;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Options;
 use super::replacement::Replacement;
 use super::translate::{Translated, translate};
-use crate::dotnet::limits::{REGEX_COMPILED_BYTES_MAX, REGEX_MATCHES_MAX};
+use crate::dotnet::limits::{REGEX_COMPILED_BYTES_MAX, REGEX_MATCHES_MAX, REGEX_WORK_MAX};
 use crate::dotnet::meter::Meter;
 use crate::dotnet::text::{bounded, length};
 use crate::dotnet::{Exception, ExceptionKind};
@@ -21,6 +21,8 @@ struct Compiled {
     /// The groups by their .NET numbers: nameless ones first, then those with names.
     groups: Vec<GroupName>,
     before_last_line_feed: bool,
+    /// What a search does for each byte, at most, as [`REGEX_WORK_MAX`] counts.
+    weight: u64,
 }
 
 #[derive(Debug)]
@@ -58,7 +60,8 @@ impl Regex {
     /// `RegexParseException` for a pattern that is none; `NotSupportedException` for what the module
     /// does not do; `OutOfMemoryException` beyond the limits. The text names the place.
     pub fn new(pattern: &str, options: Options) -> Result<Self, Exception> {
-        let Translated { pattern: translated, names, before_last_line_feed } = translate(pattern, options)?;
+        let Translated { pattern: translated, names, before_last_line_feed, weight } =
+            translate(pattern, options)?;
         let engine = regex::RegexBuilder::new(&translated)
             .size_limit(REGEX_COMPILED_BYTES_MAX)
             .dfa_size_limit(REGEX_COMPILED_BYTES_MAX)
@@ -70,7 +73,8 @@ impl Regex {
                 _ => Exception::new(ExceptionKind::RegexParse, "the pattern is not a regular expression"),
             })?;
         let groups = numbered(&names);
-        let compiled = Compiled { pattern: pattern.to_owned(), engine, groups, before_last_line_feed };
+        let compiled =
+            Compiled { pattern: pattern.to_owned(), engine, groups, before_last_line_feed, weight };
         Ok(Self(Arc::new(compiled)))
     }
 
@@ -81,14 +85,22 @@ impl Regex {
     }
 
     /// `IsMatch(text)`
-    #[must_use]
-    pub fn is_match(&self, text: &str) -> bool {
-        self.0.engine.is_match(text) || self.shorter(text).is_some_and(|text| self.0.engine.is_match(text))
+    ///
+    /// # Errors
+    ///
+    /// `TimeoutException` for a text that is too long for the pattern, see [`REGEX_WORK_MAX`].
+    pub fn is_match(&self, text: &str) -> Result<bool, Exception> {
+        self.must_end_soon(text.len())?;
+        let engine = &self.0.engine;
+        Ok(engine.is_match(text) || self.shorter(text).is_some_and(|text| engine.is_match(text)))
     }
 
     /// `Match(text)`
-    #[must_use]
-    pub fn first(&self, text: &Arc<str>) -> Match {
+    ///
+    /// # Errors
+    ///
+    /// `TimeoutException` for a text that is too long for the pattern, see [`REGEX_WORK_MAX`].
+    pub fn first(&self, text: &Arc<str>) -> Result<Match, Exception> {
         self.match_at(text, 0)
     }
 
@@ -98,7 +110,7 @@ impl Regex {
     ///
     /// # Errors
     ///
-    /// `OutOfMemoryException` for more than [`REGEX_MATCHES_MAX`]; what the meter says.
+    /// `OutOfMemoryException` for more than [`REGEX_MATCHES_MAX`]; as [`first`](Self::first); what the meter says.
     pub fn matches(&self, text: &Arc<str>, meter: &mut dyn Meter) -> Result<Vec<Match>, Exception> {
         self.matches_up_to(text, REGEX_MATCHES_MAX + 1, meter).and_then(|found| match found.len() {
             0..=REGEX_MATCHES_MAX => Ok(found),
@@ -110,7 +122,8 @@ impl Regex {
     ///
     /// # Errors
     ///
-    /// `ArgumentOutOfRangeException` for a count below -1, `OutOfMemoryException`; what the meter says.
+    /// `ArgumentOutOfRangeException` for a count below -1, `OutOfMemoryException`; as
+    /// [`first`](Self::first); what the meter says.
     pub fn replace(
         &self,
         text: &Arc<str>,
@@ -142,7 +155,8 @@ impl Regex {
     ///
     /// # Errors
     ///
-    /// `ArgumentOutOfRangeException` for a count below 0, `OutOfMemoryException`; what the meter says.
+    /// `ArgumentOutOfRangeException` for a count below 0, `OutOfMemoryException`; as
+    /// [`first`](Self::first); what the meter says.
     pub fn split(
         &self,
         text: &Arc<str>,
@@ -193,7 +207,7 @@ impl Regex {
             return Ok(found);
         }
         meter.walk(text.len())?;
-        let mut next = self.first(text);
+        let mut next = self.first(text)?;
         while let Some((start, end)) = next.range() {
             meter.make(size_of::<Match>() + size_of_val(next.groups.as_slice()))?;
             let after = if found.len() + 1 == most {
@@ -201,7 +215,7 @@ impl Regex {
             } else {
                 // What is known of the way; the clock sees what a search looks at beyond its match.
                 meter.walk(end - start)?;
-                Some(next.next_match())
+                Some(next.next_match()?)
             };
             found.push(next);
             let Some(after) = after else { break };
@@ -213,7 +227,22 @@ impl Regex {
         Ok(found)
     }
 
-    fn match_at(&self, text: &Arc<str>, start: usize) -> Match {
+    /// Whether a search through so many bytes may begin.
+    fn must_end_soon(&self, bytes: usize) -> Result<(), Exception> {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        if self.0.weight.saturating_mul(bytes) <= REGEX_WORK_MAX {
+            return Ok(());
+        }
+        let text = format!(
+            "the pattern has a weight of {}, which is too much for a text of {bytes} bytes: their product may be at \
+             most {REGEX_WORK_MAX}",
+            self.0.weight
+        );
+        Err(Exception::new(ExceptionKind::Timeout, text))
+    }
+
+    fn match_at(&self, text: &Arc<str>, start: usize) -> Result<Match, Exception> {
+        self.must_end_soon(text.len().saturating_sub(start))?;
         let whole = self.groups_at(text, start);
         let shorter = self.shorter(text).and_then(|text| self.groups_at(text, start));
         // The one that begins first; of two that begin together, the one that sees the whole text.
@@ -222,7 +251,7 @@ impl Regex {
             (Some(whole), Some(shorter)) if begin(&shorter) < begin(&whole) => shorter,
             (whole, shorter) => whole.or(shorter).unwrap_or_default(),
         };
-        Match { regex: self.clone(), text: text.clone(), groups }
+        Ok(Match { regex: self.clone(), text: text.clone(), groups })
     }
 
     fn groups_at(&self, text: &str, start: usize) -> Option<Vec<Option<(usize, usize)>>> {
@@ -313,14 +342,17 @@ impl Match {
     }
 
     /// `NextMatch()`; after an empty match, from the next character on.
-    #[must_use]
-    pub fn next_match(&self) -> Match {
+    ///
+    /// # Errors
+    ///
+    /// As [`Regex::first`].
+    pub fn next_match(&self) -> Result<Match, Exception> {
         let next = match self.range() {
-            None => return self.clone(),
+            None => return Ok(self.clone()),
             Some((start, end)) if start < end => end,
             Some((_, end)) => match self.text.get(end..).and_then(|rest| rest.chars().next()) {
                 Some(passed) => end + passed.len_utf8(),
-                None => return Match { groups: Vec::new(), ..self.clone() },
+                None => return Ok(Match { groups: Vec::new(), ..self.clone() }),
             },
         };
         self.regex.match_at(&self.text, next)

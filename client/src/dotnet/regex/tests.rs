@@ -1,5 +1,7 @@
 //! What `Regex` gives in .NET for the same patterns, and what is refused.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -38,24 +40,24 @@ fn patterns_match() {
         (r"abc$", "abc\n\n", None),
         (r".*$", "abc\n", Some("abc")),
     ] {
-        let found = regex(pattern).first(&text.into());
+        let found = regex(pattern).first(&text.into()).unwrap();
         assert_eq!(found.success().then(|| found.value()), value, "{pattern}");
-        assert_eq!(regex(pattern).is_match(text), value.is_some(), "{pattern}");
+        assert_eq!(regex(pattern).is_match(text).unwrap(), value.is_some(), "{pattern}");
     }
-    assert!(Regex::new("A b", Options(1 | 32)).unwrap().is_match("aB"));
+    assert!(Regex::new("A b", Options(1 | 32)).unwrap().is_match("aB").unwrap());
 }
 
 #[test]
 fn groups_have_dotnet_numbers() {
     // Rule: nameless groups are numbered first, then those with names.
-    let found = regex(r"(?<year>\d+)-(\d+)(x)?").first(&"😀 2020-05".into());
+    let found = regex(r"(?<year>\d+)-(\d+)(x)?").first(&"😀 2020-05".into()).unwrap();
     assert_eq!((found.index(), found.group_count()), (3, 4));
     assert_eq!(found.group(1).value, "05");
     assert_eq!((found.group(3).value.as_str(), found.group(3).index), ("2020", 3));
     assert_eq!(found.group_named("year"), found.group(3));
     assert!(!found.group(2).success && !found.group(9).success && !found.group_named("none").success);
-    assert!(!regex("x").first(&"y".into()).group(0).success);
-    let explicit = Regex::new("(a)(?<n>b)", Options::EXPLICIT_CAPTURE).unwrap().first(&"ab".into());
+    assert!(!regex("x").first(&"y".into()).unwrap().group(0).success);
+    let explicit = Regex::new("(a)(?<n>b)", Options::EXPLICIT_CAPTURE).unwrap().first(&"ab".into()).unwrap();
     assert_eq!((explicit.group_count(), explicit.group(1).value.as_str()), (2, "b"));
 }
 
@@ -107,7 +109,7 @@ fn replacements_and_parts() {
     assert_eq!(regex("(,)").split(&"a,b,c".into(), 2, &mut Unmetered).unwrap(), ["a", ",", "b,c"]);
     assert_eq!(regex("").split(&"ab".into(), 0, &mut Unmetered).unwrap(), ["", "a", "b", ""]);
     assert_eq!(escape("a.b (c)#\t"), r"a\.b\ \(c\)\#\t");
-    assert!(regex(&escape("a.b (c)#\t")).is_match("a.b (c)#\t"));
+    assert!(regex(&escape("a.b (c)#\t")).is_match("a.b (c)#\t").unwrap());
 }
 
 #[test]
@@ -153,7 +155,7 @@ fn refusals_name_place_and_reason() {
 proptest! {
     #[test]
     fn escaped_text_matches_itself(text in ".{0,30}") {
-        let found = regex(&escape(&text)).first(&text.as_str().into());
+        let found = regex(&escape(&text)).first(&text.as_str().into()).unwrap();
         prop_assert_eq!(found.value(), &text);
     }
 
@@ -165,4 +167,67 @@ proptest! {
             let _ = (regex.split(&text.as_str().into(), 3, &mut Unmetered), regex.replace(&text.as_str().into(), &pattern, None, &mut Unmetered));
         }
     }
+}
+
+#[test]
+fn a_search_that_may_take_too_long_is_refused_before_it_begins() {
+    // Rule: the weight is that of the pattern with everything repeated written out.
+    for (pattern, weight) in [
+        ("abc", 3),
+        ("é", 2),
+        ("a|b", 3),
+        (r"[a-z]\d.", 6),
+        ("a{10}", 20),
+        ("a{2,10}", 20),
+        ("a{5,}", 10),
+        ("(?:ab){3}", 15),
+        ("(?:(?:a{10}){10}){10}", 2330),
+        ("(a)(a)(a)(a)(a)(a)(a)(a)", 48),
+    ] {
+        assert_eq!(translate::translate(pattern, Options::NONE).unwrap().weight, weight, "{pattern}");
+    }
+    let pattern = regex("(?:[ab]{100}){10}c");
+    let text: Arc<str> = "ab".repeat(100_000).into();
+    let refused = [
+        pattern.is_match(&text).map(|_| ()),
+        pattern.first(&text).map(|_| ()),
+        pattern.matches(&text, &mut Unmetered).map(|_| ()),
+        pattern.replace(&text, "", Some(1), &mut Unmetered).map(|_| ()),
+        pattern.split(&text, 0, &mut Unmetered).map(|_| ()),
+    ];
+    for refused in refused {
+        let exception = refused.unwrap_err();
+        assert_eq!(exception.kind, ExceptionKind::Timeout);
+        assert!(exception.to_string().contains("at most 134217728"), "{exception}");
+    }
+    assert!(pattern.is_match("ab").is_ok());
+    assert!(regex(r#""token"\s*:\s*"([^"]+)""#).is_match(&"x".repeat(4 << 20)).is_ok());
+}
+
+#[test]
+fn classes_in_either_case_are_limited() {
+    let classes = "[ -\u{ffff}]".repeat(20);
+    assert!(Regex::new(&classes, Options::NONE).is_ok());
+    for (pattern, options) in [
+        (classes.clone(), Options::IGNORE_CASE),
+        (format!("(?i){classes}"), Options::NONE),
+        (format!("a(?i:b){classes}"), Options::NONE),
+        (r"\w".repeat(101), Options::IGNORE_CASE),
+    ] {
+        let exception = Regex::new(&pattern, options).unwrap_err();
+        assert_eq!(exception.kind, ExceptionKind::OutOfMemory, "{pattern}");
+    }
+    assert!(Regex::new(&r"[\w.-]+@".repeat(10), Options::IGNORE_CASE).is_ok());
+}
+
+#[test]
+fn braces_that_are_no_quantifier_are_text() {
+    for (pattern, text) in
+        [("a{", "a{"), ("a{,2}", "a{,2}"), ("a{1,2,3}", "a{1,2,3}"), ("a{1b}", "a{1b}"), ("{{{{", "{{{{")]
+    {
+        assert!(regex(pattern).is_match(text).unwrap(), "{pattern}");
+    }
+    assert!(Regex::new("a{99999999999999999999}", Options::NONE).is_err());
+    // Rule: time is linear in the pattern, whatever it holds.
+    assert!(regex(&"{".repeat(8000)).is_match("").is_ok());
 }

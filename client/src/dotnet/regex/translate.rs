@@ -4,13 +4,16 @@
 use std::sync::Arc;
 
 use super::Options;
-use crate::dotnet::limits::REGEX_PATTERN_BYTES_MAX;
+use super::weight::Weight;
+use crate::dotnet::limits::{REGEX_FOLDED_MAX, REGEX_FOLDED_SET, REGEX_PATTERN_BYTES_MAX};
 use crate::dotnet::{Exception, ExceptionKind};
 
 /// What .NET calls a word character.
 const WORD: &str = r"\p{L}\p{Mn}\p{Nd}\p{Pc}";
 /// Levels of brackets.
 const DEPTH_MAX: usize = 64;
+/// The weight of a class.
+const CLASS: u64 = 2;
 /// The general categories of Unicode, which both sides name alike.
 const CATEGORIES: &str = " L Lu Ll Lt Lm Lo M Mn Mc Me N Nd Nl No P Pc Pd Ps Pe Pi Pf Po \
                           S Sm Sc Sk So Z Zs Zl Zp C Cc Cf Co Cn ";
@@ -23,6 +26,8 @@ pub(super) struct Translated {
     pub(super) names: Vec<Option<Arc<str>>>,
     /// Whether `$` or `\Z` may match before a last line feed.
     pub(super) before_last_line_feed: bool,
+    /// See [`REGEX_WORK_MAX`](crate::dotnet::limits::REGEX_WORK_MAX).
+    pub(super) weight: u64,
 }
 
 pub(super) fn translate(pattern: &str, options: Options) -> Result<Translated, Exception> {
@@ -44,12 +49,25 @@ pub(super) fn translate(pattern: &str, options: Options) -> Result<Translated, E
         flags,
         open: Vec::new(),
         quantifiable: false,
-        done: Translated { pattern: String::new(), names: Vec::new(), before_last_line_feed: false },
+        folds: options.has(Options::IGNORE_CASE),
+        folded: 0,
+        weight: Weight::default(),
+        done: Translated {
+            pattern: String::new(),
+            names: Vec::new(),
+            before_last_line_feed: false,
+            weight: 0,
+        },
     };
-    if options.has(Options::IGNORE_CASE) {
+    if translator.folds {
         translator.done.pattern.push_str("(?i)");
     }
     translator.run()?;
+    if translator.folds && translator.folded > REGEX_FOLDED_MAX {
+        let text = "the classes of the pattern hold more than 1,000,000 characters, which is too many in either case";
+        return Err(Exception::memory(text));
+    }
+    translator.done.weight = translator.weight.of(translator.done.names.len());
     Ok(translator.done)
 }
 
@@ -69,6 +87,11 @@ struct Translator {
     open: Vec<Flags>,
     /// Whether there is something before that a quantifier can repeat.
     quantifiable: bool,
+    /// Whether letters match in either case, in any part of the pattern.
+    folds: bool,
+    /// The characters of its classes.
+    folded: u32,
+    weight: Weight,
     done: Translated,
 }
 
@@ -79,18 +102,19 @@ impl Translator {
                 '\\' => self.escape()?,
                 '[' => {
                     let class = self.class(0)?;
-                    self.atom(&class);
+                    self.atom(&class, CLASS);
                 }
                 '(' => self.group()?,
                 ')' => self.close()?,
                 '|' => {
                     self.out("|");
+                    self.weight.add(1);
                     self.quantifiable = false;
                 }
-                '.' => self.atom(if self.flags.single_line { "(?s:.)" } else { r"[^\n]" }),
-                '^' => self.atom(if self.flags.multiline { "(?m:^)" } else { r"\A" }),
+                '.' => self.atom(if self.flags.single_line { "(?s:.)" } else { r"[^\n]" }, CLASS),
+                '^' => self.atom(if self.flags.multiline { "(?m:^)" } else { r"\A" }, 1),
                 '$' => self.end_of_text(),
-                '*' | '+' | '?' => self.quantifier(&character.to_string())?,
+                '*' | '+' | '?' => self.quantifier(&character.to_string(), 1)?,
                 '{' => self.braces()?,
                 '#' if self.flags.blanks => while self.next().is_some_and(|c| c != '\n') {},
                 blank if self.flags.blanks && blank.is_whitespace() => {}
@@ -122,21 +146,22 @@ impl Translator {
         self.done.pattern.push_str(text);
     }
 
-    fn atom(&mut self, text: &str) {
+    fn atom(&mut self, text: &str, weight: u64) {
         self.out(text);
+        self.weight.place(weight);
         self.quantifiable = true;
     }
 
     fn literal(&mut self, character: char) {
-        self.atom(&escaped(character));
+        self.atom(&escaped(character), character.len_utf8() as u64);
     }
 
     fn end_of_text(&mut self) {
         if self.flags.multiline {
-            return self.atom("(?m:$)");
+            return self.atom("(?m:$)", 1);
         }
         self.done.before_last_line_feed = true;
-        self.atom(r"\z");
+        self.atom(r"\z", 1);
     }
 
     fn escape(&mut self) -> Result<(), Exception> {
@@ -145,12 +170,12 @@ impl Translator {
             Some('A' | 'z' | 'b' | 'B') => {
                 let text: String = self.chars[start - 1..=start].iter().collect();
                 self.at += 1;
-                self.atom(&text);
+                self.atom(&text, 1);
             }
             Some('Z') => {
                 self.at += 1;
                 self.done.before_last_line_feed = true;
-                self.atom(r"\z");
+                self.atom(r"\z", 1);
             }
             Some('G') => return Err(self.unsupported(r"\G is not supported")),
             Some('1'..='9' | 'k') => return Err(self.unsupported("backreferences are not supported")),
@@ -158,7 +183,7 @@ impl Translator {
                 let element = self.element()?;
                 match element {
                     Element::One(character) => self.literal(character),
-                    Element::Set(set) => self.atom(&format!("[{set}]")),
+                    Element::Set(set) => self.atom(&format!("[{set}]"), CLASS),
                 }
             }
         }
@@ -170,6 +195,9 @@ impl Translator {
         let Some(character) = self.next() else {
             return Err(self.wrong("a backslash ends the pattern"));
         };
+        if matches!(character, 'd' | 'D' | 's' | 'S' | 'w' | 'W' | 'p' | 'P') {
+            self.folded = self.folded.saturating_add(REGEX_FOLDED_SET);
+        }
         Ok(match character {
             'd' | 'D' | 's' | 'S' => Element::Set(format!("\\{character}")),
             'w' => Element::Set(WORD.to_owned()),
@@ -277,7 +305,10 @@ impl Translator {
             return Err(self.wrong("a class is not closed"));
         };
         match self.class_element(next)? {
-            Element::One(high) if low <= high => Ok(format!("{}-{}", escaped(low), escaped(high))),
+            Element::One(high) if low <= high => {
+                self.folded = self.folded.saturating_add(u32::from(high) - u32::from(low));
+                Ok(format!("{}-{}", escaped(low), escaped(high)))
+            }
             Element::One(_) => Err(self.wrong("a range ends before it begins")),
             Element::Set(_) => Err(self.wrong("a range ends with a class")),
         }
@@ -351,13 +382,16 @@ impl Translator {
             }
         }
         self.open.push(self.flags);
+        self.weight.open();
         self.quantifiable = false;
         Ok(())
     }
 
     fn close(&mut self) -> Result<(), Exception> {
         self.flags = self.open.pop().ok_or_else(|| self.wrong("a bracket closes what is not open"))?;
-        self.atom(")");
+        self.out(")");
+        self.weight.close();
+        self.quantifiable = true;
         Ok(())
     }
 
@@ -368,7 +402,10 @@ impl Translator {
             match self.next() {
                 Some('-') => on = false,
                 Some('+') => on = true,
-                Some('i') => case = Some(on),
+                Some('i') => {
+                    self.folds |= on;
+                    case = Some(on);
+                }
                 Some('m') => self.flags.multiline = on,
                 Some('s') => self.flags.single_line = on,
                 Some('n') => self.flags.explicit = on,
@@ -393,23 +430,27 @@ impl Translator {
 
     /// `{2}`, `{2,}` or `{2,5}`; everything else in braces is text.
     fn braces(&mut self) -> Result<(), Exception> {
-        let inner: String = self.chars.iter().skip(self.at).take_while(|c| **c != '}').collect();
-        let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let is_inner = |c: &&char| c.is_ascii_digit() || **c == ',';
+        let inner: String = self.chars.iter().skip(self.at).take_while(is_inner).collect();
         let (low, high) = inner.split_once(',').unwrap_or((&inner, ""));
-        let closed = self.at + inner.chars().count() < self.chars.len();
-        if !closed || !number(low) || !(high.is_empty() || number(high)) {
+        let is_quantifier = !low.is_empty() && !high.contains(',') && self.peek(inner.len()) == Some('}');
+        if !is_quantifier {
             self.literal('{');
             return Ok(());
         }
-        self.at += inner.chars().count() + 1;
-        self.quantifier(&format!("{{{inner}}}"))
+        self.at += inner.len() + 1;
+        let most = if high.is_empty() { low } else { high };
+        // More digits than there are numbers: the engine refuses it.
+        self.quantifier(&format!("{{{inner}}}"), most.parse().unwrap_or(u64::MAX))
     }
 
-    fn quantifier(&mut self, text: &str) -> Result<(), Exception> {
+    /// What stands before it comes at most so many times; without an end, it comes so many times and loops.
+    fn quantifier(&mut self, text: &str, most: u64) -> Result<(), Exception> {
         if !self.quantifiable {
             return Err(self.wrong("a quantifier has nothing before it that it can repeat"));
         }
         self.out(text);
+        self.weight.repeat(most);
         if self.take("?") {
             self.out("?");
         }

@@ -1,6 +1,6 @@
 //! The state of the compiler: errors found, functions under way, and what the expression will need.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::program::Needs;
@@ -19,7 +19,7 @@ pub(super) struct Binder {
     pub(super) functions: Vec<FunctionScope>,
     pub(super) needs: Needs,
     /// Texts that are written out: equal ones are one object.
-    literals: HashSet<Arc<str>>,
+    literals: BTreeSet<Arc<str>>,
     /// Parts that may still be looked at.
     budget: usize,
 }
@@ -57,7 +57,7 @@ impl Binder {
             errors: Vec::new(),
             functions: vec![FunctionScope::new()],
             needs: Needs::default(),
-            literals: HashSet::new(),
+            literals: BTreeSet::new(),
             budget: limits::EXPRESSION_BINDINGS_MAX,
         }
     }

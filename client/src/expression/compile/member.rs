@@ -178,7 +178,8 @@ impl Binder {
         // Members of `int?` are asked of null, too.
         let takes_null = &*info(fit.member.owner).name == "Nullable";
         let has_receiver = receiver.is_some() && !fit.member.is_static && !takes_null;
-        let mut arguments: Vec<Node> = receiver.into_iter().collect();
+        let mut arguments = Vec::with_capacity(fit.sources.len() + usize::from(receiver.is_some()));
+        arguments.extend(receiver);
         let mut given: Vec<Option<Given<'_>>> = given.into_iter().map(Some).collect();
         let mut outs = Vec::new();
         for (source, parameter) in fit.sources.iter().zip(&fit.member.parameters) {

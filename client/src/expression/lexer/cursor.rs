@@ -72,23 +72,22 @@ impl<'a> Cursor<'a> {
         {
             return self.end_of_hole(mark, mode, next);
         }
-        let second = self.peek_second();
         let kind = match next {
+            _ if is_name_start(next) => self.name(),
             '"' if self.sees("\"\"\"") => {
                 return Err(ExpressionError::unsupported(mark.position, "a raw string (C# 11)"));
             }
             '"' => self.string(mark, Quoting::Regular)?,
-            '@' if second == Some('"') => self.string(mark, Quoting::Verbatim)?,
-            '$' if second == Some('"') => return self.start_interpolation(mark, 2, Quoting::Regular),
+            '@' if self.sees("@\"") => self.string(mark, Quoting::Verbatim)?,
+            '$' if self.sees("$\"") => return self.start_interpolation(mark, 2, Quoting::Regular),
             '$' | '@' if self.sees("$@\"") || self.sees("@$\"") => {
                 return self.start_interpolation(mark, 3, Quoting::Verbatim);
             }
             '\'' => self.character(mark)?,
             '@' => self.verbatim_name(mark)?,
             '#' => return Err(ExpressionError::unsupported(mark.position, "a preprocessor directive")),
-            _ if is_name_start(next) => self.name(),
             '0'..='9' => self.number(mark)?,
-            '.' if second.is_some_and(|c| c.is_ascii_digit()) => self.number(mark)?,
+            '.' if self.peek_second().is_some_and(|c| c.is_ascii_digit()) => self.number(mark)?,
             _ => self.symbol(mark, next)?,
         };
         self.push(mark, kind);
@@ -145,7 +144,7 @@ impl<'a> Cursor<'a> {
             let expected = "a name, a value or an operator";
             return Err(ExpressionError::new(mark.position, Problem::Unexpected { found, expected }));
         };
-        self.skip(symbol.len());
+        self.skip_ascii(symbol.len());
         if let Some(Mode::Hole { brackets, .. }) = self.modes.last_mut() {
             match symbol {
                 "(" | "[" | "{" => *brackets += 1,
@@ -157,7 +156,7 @@ impl<'a> Cursor<'a> {
     }
 
     fn name(&mut self) -> TokenKind {
-        let name = self.take_while(is_name_part);
+        let name = self.name_text();
         match name {
             "null" => TokenKind::Literal(Literal::Null),
             "true" => TokenKind::Literal(Literal::Bool(true)),
@@ -171,9 +170,7 @@ impl<'a> Cursor<'a> {
     fn verbatim_name(&mut self, mark: Mark) -> Result<TokenKind, ExpressionError> {
         self.bump();
         match self.peek() {
-            Some(next) if is_name_start(next) => {
-                Ok(TokenKind::Identifier(Arc::from(self.take_while(is_name_part))))
-            }
+            Some(next) if is_name_start(next) => Ok(TokenKind::Identifier(Arc::from(self.name_text()))),
             _ => {
                 let (found, expected) = ("'@'".to_owned(), "a name or a string after it");
                 Err(ExpressionError::new(mark.position, Problem::Unexpected { found, expected }))
@@ -183,6 +180,14 @@ impl<'a> Cursor<'a> {
 
     fn skip_blanks(&mut self) -> Result<(), ExpressionError> {
         loop {
+            match self.rest().as_bytes().first() {
+                Some(b' ') => {
+                    self.skip_ascii(1);
+                    continue;
+                }
+                Some(byte) if byte.is_ascii_graphic() && *byte != b'/' => return Ok(()),
+                _ => {}
+            }
             self.take_while(char::is_whitespace);
             if self.sees("//") {
                 self.take_while(|c| c != '\n');
@@ -228,6 +233,25 @@ impl<'a> Cursor<'a> {
         self.at += next.len_utf8();
         self.position = self.position.after(next);
         Some(next)
+    }
+
+    /// The name that begins here. Most are ASCII, and need no look at characters.
+    fn name_text(&mut self) -> &'a str {
+        let rest = self.rest();
+        let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+        let length = rest.bytes().position(|byte| !is_part(&byte)).unwrap_or(rest.len());
+        if rest.as_bytes().get(length).is_some_and(|byte| !byte.is_ascii()) {
+            return self.take_while(is_name_part);
+        }
+        self.skip_ascii(length);
+        &rest[..length]
+    }
+
+    /// Reads bytes that have been looked at: each is a character, and none a line feed.
+    fn skip_ascii(&mut self, bytes: usize) {
+        let passed = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.position.column = self.position.column.saturating_add(passed);
+        self.at += bytes;
     }
 
     /// Reads bytes that have been looked at.

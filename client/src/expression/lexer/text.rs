@@ -21,6 +21,9 @@ impl Cursor<'_> {
     /// `"…"` or `@"…"`
     pub(super) fn string(&mut self, mark: Mark, quoting: Quoting) -> Result<TokenKind, ExpressionError> {
         self.skip(if quoting == Quoting::Verbatim { 2 } else { 1 });
+        if let Some(text) = self.simple() {
+            return Ok(TokenKind::Literal(Literal::String(text)));
+        }
         let mut units = Units::default();
         while !self.ends_here(quoting) {
             if self.plain(&mut units) {
@@ -30,6 +33,17 @@ impl Cursor<'_> {
         }
         self.bump();
         Ok(TokenKind::Literal(Literal::String(units.finish(mark)?)))
+    }
+
+    /// The rest of a string that means what it says, up to its only quote; it is read with that.
+    fn simple(&mut self) -> Option<Arc<str>> {
+        let rest = self.rest();
+        let end = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\' | b'\n'))?;
+        if !rest[end..].starts_with('"') || rest[end..].starts_with("\"\"") {
+            return None;
+        }
+        self.skip(end + 1);
+        Some(Arc::from(&rest[..end]))
     }
 
     /// `'…'`

@@ -3,14 +3,39 @@
 /// The reserved word that is spelled like this. Words that are reserved in some places only, as `var` and
 /// `when`, are names here.
 pub(super) fn keyword(name: &str) -> Option<&'static str> {
-    KEYWORDS.binary_search(&name).ok().map(|place| KEYWORDS[place])
+    of_first(KEYWORDS, &KEYWORD_PLACES, name)?.iter().find(|word| **word == name).copied()
 }
 
 /// The longest symbol at the start of a text.
 pub(super) fn symbol(text: &str) -> Option<&'static str> {
-    let first = text.as_bytes().first();
-    let fits = |symbol: &&&str| symbol.as_bytes().first() == first && text.starts_with(**symbol);
-    SYMBOLS.iter().find(fits).copied()
+    of_first(SYMBOLS, &SYMBOL_PLACES, text)?.iter().find(|symbol| text.starts_with(**symbol)).copied()
+}
+
+/// The words that begin as a text does.
+fn of_first(words: &'static [&'static str], places: &Places, text: &str) -> Option<&'static [&'static str]> {
+    let (start, end) = *places.get(usize::from(*text.as_bytes().first()?))?;
+    words.get(usize::from(start)..usize::from(end))
+}
+
+/// For each first byte, where the words that begin with it start in their list, and where they end.
+type Places = [(u8, u8); 128];
+
+static KEYWORD_PLACES: Places = places(KEYWORDS);
+static SYMBOL_PLACES: Places = places(SYMBOLS);
+
+/// Words that begin alike stand together.
+const fn places(words: &[&str]) -> Places {
+    let mut places = [(0, 0); 128];
+    let mut number = 0;
+    while number < words.len() {
+        let first = words[number].as_bytes()[0] as usize;
+        let (start, end) = places[first];
+        let is_new = start == end;
+        assert!(is_new || end as usize == number, "words that begin alike stand apart");
+        places[first] = (if is_new { number as u8 } else { start }, number as u8 + 1);
+        number += 1;
+    }
+    places
 }
 
 /// In the order of their letters.
@@ -91,11 +116,12 @@ const KEYWORDS: &[&str] = &[
     "while",
 ];
 
-/// Longer ones first. `>>` and `>>=` are left out, see `TokenKind::Symbol`.
+/// By their first characters; of those that begin alike, longer ones first. `>>` and `>>=` are left out, see
+/// `TokenKind::Symbol`.
 const SYMBOLS: &[&str] = &[
-    "??=", "<<=", "=>", "==", "!=", "<=", ">=", "&&", "||", "??", "++", "--", "+=", "-=", "*=", "/=", "%=",
-    "&=", "|=", "^=", "<<", "->", "::", "(", ")", "[", "]", "{", "}", ".", ",", ";", ":", "?", "=", "<", ">",
-    "+", "-", "*", "/", "%", "&", "|", "^", "!", "~",
+    "??=", "??", "?", "<<=", "<<", "<=", "<", "=>", "==", "=", "!=", "!", ">=", ">", "&&", "&=", "&", "||",
+    "|=", "|", "++", "+=", "+", "--", "-=", "->", "-", "*=", "*", "/=", "/", "%=", "%", "^=", "^", "::", ":",
+    "(", ")", "[", "]", "{", "}", ".", ",", ";", "~",
 ];
 
 #[cfg(test)]

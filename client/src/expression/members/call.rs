@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::dotnet::collection::{Dictionary, List};
 use crate::dotnet::date::{DateOffset, Span};
 use crate::dotnet::json::JToken;
+use crate::dotnet::limits::RECORD_PARTS_MAX;
 use crate::dotnet::meter::Meter;
 use crate::dotnet::number::Number;
 use crate::dotnet::object::Instance;
@@ -235,8 +236,12 @@ impl Call<'_, '_> {
     /// Counts steps for elements each of which is compared so many times: a long text, or a record of them, takes its
     /// length each time, however often the same one stands there.
     pub(super) fn comparisons(&mut self, items: &[Datum], times: usize) -> Result<(), Exception> {
-        let bytes =
-            items.iter().map(|item| compared_bytes(item, COMPARED_DEPTH)).fold(0, usize::saturating_add);
+        let mut bytes: usize = 0;
+        for item in items {
+            let mut left = RECORD_PARTS_MAX;
+            bytes = bytes.saturating_add(compared_bytes(item, COMPARED_DEPTH, &mut left));
+            self.steps((RECORD_PARTS_MAX - left) / COMPARED_PER_STEP)?;
+        }
         let steps = items.len().saturating_add(bytes / limits::EVALUATION_BYTES_PER_STEP);
         self.steps(steps.saturating_mul(times))
     }
@@ -282,18 +287,28 @@ impl Meter for Call<'_, '_> {
     }
 }
 
-/// What a comparison of a value looks at, at most.
-fn compared_bytes(value: &Datum, levels: usize) -> usize {
+/// What a comparison of a value looks at, about; `left` are the members that may still be looked at.
+fn compared_bytes(value: &Datum, levels: usize, left: &mut usize) -> usize {
     match value {
         Datum::String(text) => text.len(),
         Datum::Record(record) if levels > 0 => {
-            let members = record.members.iter().map(|(_, member)| compared_bytes(member, levels - 1));
-            members.fold(size_of::<Datum>(), usize::saturating_add)
+            let mut bytes = size_of::<Datum>();
+            for (_, member) in record.members.iter().take(*left) {
+                *left = left.saturating_sub(1);
+                bytes = bytes.saturating_add(compared_bytes(member, levels - 1, left));
+            }
+            bytes
         }
-        Datum::Record(_) => limits::EVALUATION_BYTES_PER_STEP,
+        Datum::Record(_) => DEEP_STEPS * limits::EVALUATION_BYTES_PER_STEP,
         _ => 0,
     }
 }
+
+/// Members that are looked at in one step.
+const COMPARED_PER_STEP: usize = 64;
+
+/// Steps for what stands deeper, whatever it is.
+const DEEP_STEPS: usize = 64;
 
 /// Records within one another that [`Call::comparisons`] looks into.
 const COMPARED_DEPTH: usize = 4;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::{Call, Member, TypeRow, class, member};
 use crate::dotnet::json::{self, JToken, JTokenKind, JValue};
+use crate::dotnet::limits::JSON_TOKEN_BYTES;
 use crate::dotnet::object::Instance;
 use crate::dotnet::{Datum, Exception, ExceptionKind};
 use crate::expression::objects::to_token;
@@ -71,6 +72,7 @@ static OBJECT: &[Member] = &[
             let Some(property) = part.instance::<Property>() else {
                 return Err(Exception::new(ExceptionKind::Argument, "an object takes properties"));
             };
+            placed(call, &object, &property.value)?;
             object.add(&property.name, &property.value)?;
         }
         made(call, object)
@@ -90,6 +92,7 @@ static OBJECT: &[Member] = &[
     member("void Add(string propertyName, JToken value)", |call| {
         let value = token_of(&call.take(2))?;
         call.charge(size_of::<Datum>())?;
+        placed(call, &call.json(0)?.clone(), &value)?;
         call.json(0)?.add(call.text(1)?, &value)?;
         Ok(Datum::Null)
     }),
@@ -114,6 +117,7 @@ static ARRAY: &[Member] = &[
     member("void Add(JToken item)", |call| {
         let value = token_of(&call.take(1))?;
         call.charge(size_of::<Datum>())?;
+        placed(call, &call.json(0)?.clone(), &value)?;
         call.json(0)?.push(&value)?;
         Ok(Datum::Null)
     }),
@@ -129,7 +133,8 @@ static VALUE: &[Member] = &[
 
 static PROPERTY: &[Member] = &[
     member("new(string name, object content)", |call| {
-        let property = Property { name: call.text(0)?.into(), value: to_token(call.get(1))? };
+        let value = to_token(&call.get(1).clone(), call)?;
+        let property = Property { name: call.text(0)?.into(), value };
         call.charge(size_of::<Property>())?;
         Ok(Datum::object(property))
     }),
@@ -215,7 +220,19 @@ fn push(call: &mut Call<'_, '_>, array: &JToken, part: &Datum) -> Result<(), Exc
     };
     call.steps(items.len())?;
     call.charge(items.len().saturating_mul(size_of::<Datum>()))?;
-    items.iter().try_for_each(|item| array.push(&to_token(item)?))
+    for item in &items {
+        let item = to_token(item, call)?;
+        placed(call, array, &item)?;
+        array.push(&item)?;
+    }
+    Ok(())
+}
+
+/// Counts what is made when a token is put into a tree: one that has a place already is copied.
+pub(super) fn placed(call: &mut Call<'_, '_>, tree: &JToken, value: &JToken) -> Result<(), Exception> {
+    let copied = tree.copied(value);
+    call.steps(copied)?;
+    call.charge(copied.saturating_mul(JSON_TOKEN_BYTES))
 }
 
 fn of_value(call: &mut Call<'_, '_>) -> Result<Datum, Exception> {
@@ -242,6 +259,7 @@ fn child(call: &mut Call<'_, '_>) -> Result<Datum, Exception> {
 fn set_child(call: &mut Call<'_, '_>) -> Result<Datum, Exception> {
     let value = token_of(&call.take(2))?;
     call.charge(size_of::<Datum>())?;
+    placed(call, &call.json(0)?.clone(), &value)?;
     match call.get(1) {
         Datum::String(name) => call.json(0)?.set(name, &value)?,
         Datum::Int(index) => call.json(0)?.set_at(*index, &value)?,

@@ -167,31 +167,24 @@ static DICTIONARY: &[Member] = &[
 ];
 
 static READ_ONLY_DICTIONARY: &[Member] = &[member("V GetValueOrDefault(K key, V defaultValue)", |call| {
-    let key = call.take(1);
-    if key.is_null() {
-        return Err(super::call::null());
-    }
-    let found = {
-        let dictionary = call.dictionary(0)?;
-        let entries = dictionary.entries();
-        entries.get(&dictionary.key(key)).cloned()
-    };
-    Ok(found.unwrap_or_else(|| call.take(2)))
+    Ok(value_of_key(call)?.unwrap_or_else(|| call.take(2)))
 })];
 
 static EXTENSIONS: &[Member] =
     &[member("static V GetValueOrDefault<K, V>(this IReadOnlyDictionary<K, V> dictionary, K key)", |call| {
-        let key = call.take(1);
-        if key.is_null() {
-            return Err(super::call::null());
-        }
-        let found = {
-            let dictionary = call.dictionary(0)?;
-            let entries = dictionary.entries();
-            entries.get(&dictionary.key(key)).cloned()
-        };
-        Ok(found.unwrap_or_else(|| default_of(call.type_argument(1))))
+        Ok(value_of_key(call)?.unwrap_or_else(|| default_of(call.type_argument(1))))
     })];
+
+/// The value of the key that is the first argument.
+fn value_of_key(call: &mut Call<'_, '_>) -> Result<Option<Datum>, Exception> {
+    let key = call.take(1);
+    if key.is_null() {
+        return Err(super::call::null());
+    }
+    let dictionary = call.dictionary(0)?;
+    let entries = dictionary.entries();
+    Ok(entries.get(&dictionary.key(key)).cloned())
+}
 
 static TUPLE: &[Member] = &[
     member("static Tuple<A> Create<A>(A item1)", tuple),

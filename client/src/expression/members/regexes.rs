@@ -30,9 +30,9 @@ static REGEX: &[Member] = &[
     member("new(string pattern, RegexOptions options, TimeSpan matchTimeout)", |call| {
         compiled(call, 0, Some(1)).map(Datum::Regex)
     }),
-    member("bool IsMatch(string input)", |call| Ok(Datum::Bool(regex(call)?.is_match(call.text(1)?)))),
+    member("bool IsMatch(string input)", |call| Ok(Datum::Bool(regex(call)?.is_match(call.text(1)?)?))),
     member("Match Match(string input)", |call| {
-        let found = regex(call)?.first(&shared(call, 1)?);
+        let found = regex(call)?.first(&shared(call, 1)?)?;
         matched(call, found)
     }),
     member("MatchCollection Matches(string input)", |call| {
@@ -151,7 +151,7 @@ static MATCH: &[Member] = &[
     member("Match NextMatch()", |call| {
         let found = found(call)?.clone();
         call.walk(found.value().len())?;
-        let next = found.next_match();
+        let next = found.next_match()?;
         matched(call, next)
     }),
     member("string Result(string replacement)", |call| {
@@ -274,11 +274,11 @@ fn listed(call: &mut Call<'_, '_>, parts: Vec<String>) -> Result<Datum, Exceptio
 }
 
 fn is_match(call: &mut Call<'_, '_>, options: Option<usize>) -> Result<Datum, Exception> {
-    Ok(Datum::Bool(compiled(call, 1, options)?.is_match(call.text(0)?)))
+    Ok(Datum::Bool(compiled(call, 1, options)?.is_match(call.text(0)?)?))
 }
 
 fn first(call: &mut Call<'_, '_>, options: Option<usize>) -> Result<Datum, Exception> {
-    let found = compiled(call, 1, options)?.first(&shared(call, 0)?);
+    let found = compiled(call, 1, options)?.first(&shared(call, 0)?)?;
     matched(call, found)
 }
 

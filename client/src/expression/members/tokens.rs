@@ -1,10 +1,11 @@
 //! Further members of JSON tokens: paths, children, values of a type, changes; and `JsonConvert`.
 
-use super::json::{Property, token_of};
+use super::json::{Property, placed, token_of};
 use super::query::number;
 use super::text::comparison_of;
 use super::{Call, Member, TypeRow, class, enumeration, member, more, refused};
 use crate::dotnet::json::{self, Formatting, JToken, JTokenKind};
+use crate::dotnet::limits::JSON_TOKEN_BYTES;
 use crate::dotnet::object::EnumType;
 use crate::dotnet::text::{Formattable, equals};
 use crate::dotnet::{Datum, Exception, ExceptionKind};
@@ -95,6 +96,9 @@ static TOKEN: &[Member] = &[
         call.made(text)
     }),
     member("JToken DeepClone()", |call| {
+        let size = call.json(0)?.size();
+        call.steps(size)?;
+        call.charge(size.saturating_mul(JSON_TOKEN_BYTES))?;
         let copy = call.json(0)?.deep_clone();
         charged(call, copy)
     }),
@@ -106,13 +110,14 @@ static TOKEN: &[Member] = &[
         (left, right) => Ok(Datum::Bool(left.is_null() && right.is_null())),
     }),
     member("static JToken FromObject(object o)", |call| {
-        let token = to_token(call.get(0))?;
+        let token = to_token(&call.get(0).clone(), call)?;
         charged(call, token)
     }),
     member("void Replace(JToken value)", |call| {
-        let (token, value) = (call.json(0)?, token_of(call.get(1))?);
+        let (token, value) = (call.json(0)?.clone(), token_of(call.get(1))?);
         let parent = token.parent().ok_or_else(no_parent)?;
-        place(token, &parent, |name| parent.set(name, &value), |index| parent.set_at(index, &value))?;
+        placed(call, &parent, &value)?;
+        place(&token, &parent, |name| parent.set(name, &value), |index| parent.set_at(index, &value))?;
         Ok(Datum::Null)
     }),
     member("void Remove()", |call| {
@@ -158,7 +163,7 @@ static CASTS: &[Member] = &[
 
 static CONTAINER: &[Member] = &[
     member("void Merge(object content)", |call| {
-        let content = to_token(call.get(1))?;
+        let content = to_token(&call.get(1).clone(), call)?;
         let size = content.to_json(Formatting::None).len();
         call.charge(size)?;
         json::merge(call.json(0)?, &content)?;
@@ -190,9 +195,11 @@ static OBJECT: &[Member] = &[
         Ok(property.map_or(Datum::Null, Datum::object))
     }),
     member("void Add(object content)", |call| {
-        let Some(property) = call.get(1).instance::<Property>() else {
+        let content = call.get(1).clone();
+        let Some(property) = content.instance::<Property>() else {
             return Err(Exception::argument("an object takes properties"));
         };
+        placed(call, &call.json(0)?.clone(), &property.value)?;
         call.json(0)?.add(&property.name, &property.value)?;
         Ok(Datum::Null)
     }),
@@ -225,6 +232,7 @@ static ARRAY: &[Member] = &[
     member("void Insert(int index, JToken item)", |call| {
         let value = token_of(call.get(2))?;
         call.charge(size_of::<Datum>())?;
+        placed(call, &call.json(0)?.clone(), &value)?;
         call.json(0)?.insert(call.int(1)?, &value)?;
         Ok(Datum::Null)
     }),
@@ -281,11 +289,11 @@ static EXTENSIONS: &[Member] = &[
 
 static JSON_CONVERT: &[Member] = &[
     member("static string SerializeObject(object value)", |call| {
-        let text = to_token(call.get(0))?.to_json(Formatting::None);
+        let text = to_token(&call.get(0).clone(), call)?.to_json(Formatting::None);
         call.made(text)
     }),
     member("static string SerializeObject(object value, Formatting formatting)", |call| {
-        let text = to_token(call.get(0))?.to_json(formatting(call.enumeration(1)?));
+        let text = to_token(&call.get(0).clone(), call)?.to_json(formatting(call.enumeration(1)?));
         call.made(text)
     }),
     member("static object DeserializeObject(string value)", |call| {
@@ -317,7 +325,7 @@ fn charged(call: &mut Call<'_, '_>, token: JToken) -> Result<Datum, Exception> {
 }
 
 fn of_value(call: &mut Call<'_, '_>) -> Result<Datum, Exception> {
-    let token = to_token(call.get(0))?;
+    let token = to_token(&call.get(0).clone(), call)?;
     charged(call, token)
 }
 
@@ -369,7 +377,7 @@ fn named(call: &Call<'_, '_>, number: usize) -> Result<Option<JToken>, Exception
 }
 
 fn of_kind(call: &mut Call<'_, '_>, kind: JTokenKind) -> Result<Datum, Exception> {
-    let token = to_token(call.get(0))?;
+    let token = to_token(&call.get(0).clone(), call)?;
     if token.kind() != kind {
         let text = format!("the value becomes a JSON {}, not {}", token.kind().name(), kind.name());
         return Err(Exception::argument(text));

@@ -69,6 +69,11 @@ impl<'a> Parser<'a> {
         self.token_at(self.place.saturating_sub(1)).span.end
     }
 
+    /// The byte behind the token before this place.
+    pub(super) fn last_byte(&self) -> usize {
+        self.token_at(self.place.saturating_sub(1)).bytes.1
+    }
+
     /// From there to the end of the token before this place.
     pub(super) fn span_from(&self, start: Position) -> Span {
         Span { start, end: self.last_end() }

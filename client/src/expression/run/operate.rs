@@ -6,7 +6,7 @@ use std::sync::Arc;
 use larder_proto::envelope::Decimal;
 
 use crate::dotnet::collection::equals;
-use crate::dotnet::number::Operator;
+use crate::dotnet::number::{Operator, Whole, floating};
 use crate::dotnet::{Datum, Exception, ExceptionKind, decimal};
 
 /// The type in which numbers are calculated.
@@ -133,12 +133,12 @@ fn compare(kind: Kind, left: &Datum, right: &Datum) -> Result<Option<Ordering>, 
 
 fn arithmetic(operator: Arithmetic, kind: Kind, left: &Datum, right: &Datum) -> Result<Datum, Exception> {
     Ok(match kind {
-        Kind::Int => Datum::Int(whole!(i32, operator, int(left)?, int(right)?)),
-        Kind::UInt => Datum::UInt(whole!(u32, operator, uint(left)?, uint(right)?)),
-        Kind::Long => Datum::Long(whole!(i64, operator, long(left)?, long(right)?)),
-        Kind::ULong => Datum::ULong(whole!(u64, operator, ulong(left)?, ulong(right)?)),
-        Kind::Float => Datum::Float(floating!(operator, float(left)?, float(right)?)),
-        Kind::Double => Datum::Double(floating!(operator, double(left)?, double(right)?)),
+        Kind::Int => Datum::Int(i32::calculate(operator, int(left)?, int(right)?)?),
+        Kind::UInt => Datum::UInt(u32::calculate(operator, uint(left)?, uint(right)?)?),
+        Kind::Long => Datum::Long(i64::calculate(operator, long(left)?, long(right)?)?),
+        Kind::ULong => Datum::ULong(u64::calculate(operator, ulong(left)?, ulong(right)?)?),
+        Kind::Float => Datum::Float(floating(operator, float(left)?, float(right)?)),
+        Kind::Double => Datum::Double(floating(operator, double(left)?, double(right)?)),
         Kind::Decimal => Datum::Decimal(decimal::binary(operator, decimal_of(left)?, decimal_of(right)?)?),
     })
 }
@@ -231,41 +231,6 @@ fn other() -> Exception {
     Exception::new(ExceptionKind::InvalidCast, "an operand has another type than the expression says")
 }
 
-fn by_zero() -> Exception {
-    Exception::new(ExceptionKind::DivideByZero, "a number was divided by zero")
-}
-
-fn lowest() -> Exception {
-    Exception::new(ExceptionKind::Overflow, "the lowest number divided by -1 does not fit its type")
-}
-
-macro_rules! whole {
-    ($type:ty, $operator:expr, $left:expr, $right:expr) => {{
-        let (left, right): ($type, $type) = ($left, $right);
-        match $operator {
-            Operator::Add => left.wrapping_add(right),
-            Operator::Subtract => left.wrapping_sub(right),
-            Operator::Multiply => left.wrapping_mul(right),
-            Operator::Divide | Operator::Remainder if right == 0 => return Err(by_zero()),
-            Operator::Divide => left.checked_div(right).ok_or_else(lowest)?,
-            Operator::Remainder => left.checked_rem(right).ok_or_else(lowest)?,
-        }
-    }};
-}
-
-macro_rules! floating {
-    ($operator:expr, $left:expr, $right:expr) => {{
-        let (left, right) = ($left, $right);
-        match $operator {
-            Operator::Add => left + right,
-            Operator::Subtract => left - right,
-            Operator::Multiply => left * right,
-            Operator::Divide => left / right,
-            Operator::Remainder => left % right,
-        }
-    }};
-}
-
 macro_rules! joined {
     ($bits:expr, $left:expr, $right:expr) => {
         match $bits {
@@ -276,4 +241,4 @@ macro_rules! joined {
     };
 }
 
-use {floating, joined, whole};
+use joined;

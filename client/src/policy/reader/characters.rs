@@ -157,7 +157,8 @@ impl Reader<'_> {
     /// Appends a piece, its references replaced.
     fn extend(&mut self, value: &mut Value, range: Range<usize>, is_expression: bool, is_attribute: bool) {
         let piece = &self.text[range.clone()];
-        if memchr2(b'&', b'\r', piece.as_bytes()).is_none() && (is_expression || !is_attribute) {
+        let has_blanks = is_attribute && !is_expression && memchr2(b'\n', b'\t', piece.as_bytes()).is_some();
+        if !has_blanks && memchr2(b'&', b'\r', piece.as_bytes()).is_none() {
             return join(value, range, is_expression, piece, self);
         }
         let mut text = String::with_capacity(piece.len());

@@ -77,6 +77,11 @@ impl Duties {
         self.grants.borrow_mut().grant(node, incarnation, at)
     }
 
+    /// A member has asked for a lease: not of a former run of its process, which is called down whatever comes of this one.
+    pub(super) fn heard(&self, node: NodeId, now_ns: u64) {
+        self.grants.borrow_mut().heard(node, now_ns);
+    }
+
     pub(super) fn is_down(&self, node: NodeId) {
         self.grants.borrow_mut().is_down(node);
     }

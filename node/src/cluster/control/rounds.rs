@@ -30,6 +30,12 @@ impl Control {
         if self.duties.waiting.borrow().len() >= WAITING_MAX {
             return Err(Refusal::new(Refusal::ABSENT, "too many requests for leases wait"));
         }
+        let asks = NodeId(request.node);
+        let state = node.state();
+        let known = state.topology.members.get(&asks);
+        if known.is_some_and(|known| Some(known.incarnation) == request.incarnation()) {
+            self.duties.heard(asks, self.now_ns());
+        }
         self.duties.waiting.borrow_mut().push(Waiting { request, reply });
         self.duties.asked.notify_one();
         replied.await.map_err(|_| absent())?

@@ -24,6 +24,24 @@ fn a_leader_waits_for_the_leases_of_the_one_before() {
 }
 
 #[test]
+fn who_asks_is_not_called_down_because_the_answer_takes_long() {
+    let mut grants = Grants::new(rule());
+    grants.heard(NODE, 5 * MS);
+    grants.lead(1_000 * MS);
+    assert!(!grants.is_over(NODE, 1_000 * MS));
+    grants.heard(NODE, 1_400 * MS);
+    assert!(!grants.is_over(NODE, 1_649 * MS), "it asked less than half a lease ago");
+    assert!(grants.is_over(NODE, 1_650 * MS));
+    // One that was answered is called down no later than one of which nothing else is known.
+    grants.lead(2_000 * MS);
+    assert!(!grants.is_over(NODE, 2_000 * MS));
+    grants.heard(NODE, 2_100 * MS);
+    assert!(grants.grant(NODE, RUN, (Epoch(1), 2_100 * MS)).is_some());
+    assert!(!grants.is_over(NODE, 2_629 * MS));
+    assert!(grants.is_over(NODE, 2_630 * MS));
+}
+
+#[test]
 fn a_node_that_appears_later_has_a_whole_lease_of_time() {
     let mut grants = Grants::new(rule());
     grants.lead(0);
@@ -41,6 +59,8 @@ fn who_is_being_called_down_gets_no_lease() {
     grants.calling(NODE, 600 * MS);
     assert_eq!(grants.grant(NODE, RUN, (Epoch(1), 600 * MS)), None);
     assert!(grants.is_over(NODE, 600 * MS), "to call twice does no harm");
+    grants.heard(NODE, 610 * MS);
+    assert!(grants.is_over(NODE, 620 * MS), "and is what helps whoever asks and may not get one");
     grants.settled(NODE);
     assert!(grants.grant(NODE, Incarnation(2), (Epoch(1), 601 * MS)).is_some());
     grants.follow();

@@ -1,9 +1,9 @@
 //! LARDER.LIMIT in command words, and against a plain list of the moments at which calls were counted.
 
 use larder_proto::time::Millis;
+use larder_proto::window::part_ms;
 use proptest::prelude::*;
 
-use super::window::{Window, part_ms};
 use crate::commands::testing::{Bench, Replica};
 
 #[test]
@@ -71,20 +71,6 @@ fn other_values_are_left_as_they_are() {
         ("append k x", ":25|"),
         ("larder.limit k 5 1000 1", wrong),
     ]);
-}
-
-#[test]
-fn the_layout_stays() {
-    let mut window = Window::new(60_000, 1_000_000);
-    window.add(3);
-    let (mut window, _) = window.at(60_000, 1_000_000 + 2 * part_ms(60_000));
-    window.add(258);
-    let stored = b"\xF5LW\x01\x60\xEA\0\0\0\0\0\0\x17\x02\0\0\0\0\0\0\x02\x01\0\0\0\0\0\0\x03\0\0\0";
-    assert_eq!(window.write().as_slice(), stored);
-    assert_eq!(Window::read(stored), Some(window));
-    for wrong in [&stored[..20], &stored[..23], &[stored.as_slice(), &[0; 4 * 33]].concat(), b"", &[0; 40]] {
-        assert_eq!(Window::read(wrong), None);
-    }
 }
 
 #[test]
@@ -228,19 +214,6 @@ proptest! {
         }
         for (end, _) in &log.0 {
             prop_assert!(log.used(period_ms, *end) <= calls, "{:?}", log.0);
-        }
-    }
-
-    #[test]
-    fn any_stored_bytes_are_survived(
-        bytes in proptest::collection::vec(any::<u8>(), 0..140),
-        head in prop::bool::ANY, period_ms in periods(), now: u64,
-    ) {
-        let bytes = if head { [b"\xF5LW\x01".as_slice(), &bytes].concat() } else { bytes };
-        if let Some(window) = Window::read(&bytes) {
-            let (window, _) = window.at(period_ms, now);
-            prop_assert!(window.room_at(5, 1) <= window.over_at());
-            prop_assert_eq!(Window::read(&window.write()), Some(window));
         }
     }
 }

@@ -88,6 +88,8 @@ struct Stub {
     owners: Mutex<Vec<Option<u64>>>,
     /// What has moved lately.
     moved: Mutex<Vec<Partition>>,
+    /// Who owns this partition once it was looked up the next time.
+    then: Mutex<Option<(Partition, u64)>>,
     is_over: AtomicBool,
     version: AtomicU64,
     world: Arc<World>,
@@ -122,6 +124,16 @@ impl Cluster {
         region.owners.lock()[Partition::of(key.as_bytes()).index()] = to;
         region.moved.lock().push(Partition::of(key.as_bytes()));
         self.world.wake();
+    }
+
+    /// This node learns of another owner right after it has looked for the key the next time.
+    pub(in crate::server) fn give_after_lookup(&self, node: u64, key: &str, to: u64) {
+        *self.nodes[node as usize - 1].region.then.lock() = Some((Partition::of(key.as_bytes()), to));
+    }
+
+    /// Whether it has.
+    pub(in crate::server) fn was_given(&self, node: u64) -> bool {
+        self.nodes[node as usize - 1].region.then.lock().is_none()
     }
 
     pub(in crate::server) fn hold_acknowledgements(&self, hold: bool) {
@@ -203,6 +215,7 @@ impl Node {
             own: NodeId(node),
             owners: Mutex::new(owners),
             moved: Mutex::default(),
+            then: Mutex::default(),
             is_over: AtomicBool::new(false),
             version: AtomicU64::new(2),
             world: Arc::clone(world),
@@ -301,7 +314,13 @@ impl Region for Handed {
     }
 
     fn place(&self, partition: Partition) -> Place {
-        match self.owners.lock()[partition.index()] {
+        let mut owners = self.owners.lock();
+        let owner = owners[partition.index()];
+        if let Some((_, to)) = self.then.lock().take_if(|(looked_up, _)| *looked_up == partition) {
+            owners[partition.index()] = Some(to);
+            self.version.fetch_add(2, Ordering::Relaxed);
+        }
+        match owner {
             None => Place::Waiting,
             Some(node) if NodeId(node) == self.own => Place::Here,
             Some(node) => {

@@ -110,6 +110,7 @@ impl Builder<'_> {
                 None => Url::of(&Uri::default(), "", "http"),
             },
         };
+        self.pool.check(&backend).map_err(|error| format!("backend: {error}"))?;
         let required = entry.subscription_required.unwrap_or(self.settings.subscription_required);
         Route::new(entry, self.backend(backend), policies, required)
     }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use larder_client::engine::{self, Handler, Policies};
 use larder_client::policy::{Fragments, NamedValues};
 
+use crate::limits;
 use crate::server::Statements;
 use crate::settings::{RouteEntry, Settings, read_text};
 
@@ -75,11 +76,15 @@ pub(super) struct Reader {
 impl Reader {
     /// A reader with the named values and fragments of the settings.
     pub(super) fn new(settings: &Settings) -> Self {
+        let mut errors = Vec::new();
+        if settings.named.len() > limits::NAMED_VALUES_MAX {
+            errors.push(format!("at most {} named values", limits::NAMED_VALUES_MAX));
+        }
         let named = settings
             .named
             .iter()
+            .take(limits::NAMED_VALUES_MAX)
             .fold(NamedValues::new(), |all, (name, value)| all.with(name.as_str(), value.reveal()));
-        let mut errors = Vec::new();
         let fragments = fragments(settings, &mut errors);
         Self { named, fragments, read: BTreeMap::new(), errors, warnings: Vec::new() }
     }
@@ -126,6 +131,10 @@ fn fragments(settings: &Settings, errors: &mut Vec<String>) -> Fragments {
             Err(error) => errors.push(format!("{}: {error}", directory.display())),
         }
     }
+    if files.len() > limits::FRAGMENTS_MAX {
+        errors.push(format!("at most {} fragments", limits::FRAGMENTS_MAX));
+        return Fragments::new();
+    }
     let mut names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
     names.sort_unstable();
     let twice = names.windows(2).filter(|two| two[0] == two[1]);
@@ -147,7 +156,34 @@ fn in_directory(directory: &Path) -> std::io::Result<Vec<(String, PathBuf)>> {
         if let (true, Some(name)) = (is_xml, path.file_stem().and_then(|name| name.to_str())) {
             found.push((name.to_owned(), path.clone()));
         }
+        // That there are too many is told by whoever counts them all.
+        if found.len() > limits::FRAGMENTS_MAX {
+            break;
+        }
     }
     found.sort();
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use larder_client::external::Secret;
+
+    use super::*;
+
+    #[test]
+    fn too_many_named_values_and_fragments_are_told() {
+        let name = |number: usize| format!("n{number}");
+        let named = |count| (0..count).map(|number| (name(number), Secret::new(""))).collect();
+        let files = |count| (0..count).map(|number| (name(number), PathBuf::from("/nowhere"))).collect();
+        let told = |named, fragment| {
+            let mut settings = Settings::default();
+            (settings.named, settings.fragment) = (named, fragment);
+            Reader::new(&settings).errors
+        };
+        assert!(told(named(limits::NAMED_VALUES_MAX), files(0)).is_empty());
+        assert_eq!(told(named(limits::NAMED_VALUES_MAX + 1), files(0)), ["at most 10000 named values"]);
+        assert_eq!(told(named(0), files(limits::FRAGMENTS_MAX + 1)), ["at most 1000 fragments"]);
+        assert_eq!(told(named(0), files(limits::FRAGMENTS_MAX)).len(), limits::FRAGMENTS_MAX, "each is read");
+    }
 }

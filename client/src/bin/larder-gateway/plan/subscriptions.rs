@@ -35,8 +35,15 @@ impl Subscriptions {
             problems.push(format!("at most {} subscriptions", limits::SUBSCRIPTIONS_MAX));
             return (all, problems);
         }
+        if entries.users.len() > limits::USERS_MAX {
+            problems.push(format!("at most {} users", limits::USERS_MAX));
+            return (all, problems);
+        }
         let mut users = HashMap::new();
         for entry in &entries.users {
+            if entry.groups.len() > limits::GROUPS_MAX {
+                problems.push(format!("user '{}': at most {} groups", entry.id, limits::GROUPS_MAX));
+            }
             if users.insert(entry.id.as_str(), Arc::new(user(entry))).is_some() {
                 problems.push(format!("user '{}' stands there twice", entry.id));
             }
@@ -158,5 +165,20 @@ mod tests {
                 "subscription 'c': a key is empty",
             ]
         );
+    }
+
+    #[test]
+    fn too_many_users_and_groups_are_told() {
+        let user = |groups| UserEntry {
+            id: "u".to_owned(),
+            first_name: String::new(),
+            last_name: String::new(),
+            email: String::new(),
+            groups: vec!["g".to_owned(); groups],
+        };
+        let told = |users| Subscriptions::new(&Entries { users, ..Entries::default() }).1;
+        assert!(told(vec![user(limits::GROUPS_MAX)]).is_empty());
+        assert_eq!(told(vec![user(limits::GROUPS_MAX + 1)]), ["user 'u': at most 100 groups"]);
+        assert_eq!(told(vec![user(0); limits::USERS_MAX + 1]), ["at most 100000 users"]);
     }
 }

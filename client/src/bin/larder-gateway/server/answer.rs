@@ -13,6 +13,7 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, StatusCode};
 use larder_client::context::{self, Content, Context, LastError, Response, Url};
 use larder_client::engine::{Policies, Record};
+use larder_client::http::ReadAhead;
 
 use super::forward::Onward;
 use super::gateway::Gateway;
@@ -61,7 +62,7 @@ impl Gateway {
             }
             Err(refusal) => (None, (Response::from(&refusal), Record::default())),
         };
-        let response = sendable(response, &record, self.is_traced);
+        let response = sendable(response, &record, self.is_traced, &self.ahead);
         let took = self.now().saturating_sub(started);
         let status = response.status().as_u16();
         tell(&method, route, status, &record, took);
@@ -146,9 +147,8 @@ impl Gateway {
         request.original_url = original;
         request.headers = head.headers;
         if !body.is_end_stream() {
-            request.body = Content::Stream(
-                Paced::from_client(body, self.body_pause_max, self.body_bytes_max).into_stream(),
-            );
+            request.body =
+                Content::Stream(Paced::from_client(body, self.pace, self.body_bytes_max).into_stream());
         }
         request.ip_address = Some(client);
         request.matched_parameters = parameters;
@@ -191,7 +191,12 @@ fn is_passed_on(head: &Parts) -> Result<(), Refusal> {
 }
 
 /// An answer as hyper sends it. What rules a connection is the gateway's own.
-fn sendable(response: Response, record: &Record, is_traced: bool) -> hyper::Response<AnswerBody> {
+fn sendable(
+    response: Response,
+    record: &Record,
+    is_traced: bool,
+    ahead: &ReadAhead,
+) -> hyper::Response<AnswerBody> {
     let response =
         if response.status.is_informational() { Response::from(&Refusal::NoAnswer) } else { response };
     let Response { status, reason, mut headers, body } = response;
@@ -199,7 +204,9 @@ fn sendable(response: Response, record: &Record, is_traced: bool) -> hyper::Resp
     // What a backend says of other gateways is not what this one did.
     headers.remove(&TRACE);
     let body: AnswerBody = match body {
-        Content::Stream(body) => body,
+        Content::Stream(body) if body.is_end_stream() => body,
+        // The backend, and whoever waits for the entry, does not wait for a slow client.
+        Content::Stream(body) => ahead.read(body).boxed_unsync(),
         Content::Bytes(bytes) => {
             drop_length(&mut headers);
             Full::new(bytes).map_err(|never| match never {}).boxed_unsync()

@@ -8,8 +8,10 @@ use arc_swap::ArcSwap;
 use hyper::header::HeaderName;
 use larder_client::context::{Deployment, Url};
 use larder_client::engine::Engine;
+use larder_client::http::ReadAhead;
 use larder_client::{Clock, Date, Guid, Random, SystemClock, SystemRandom, SystemWallClock, WallClock};
 
+use crate::pace::PaceLimits;
 use crate::plan::Plan;
 use crate::settings::Settings;
 use crate::upstream::{Backend, Pool};
@@ -27,7 +29,10 @@ pub(crate) struct Gateway {
     pub(super) subscription_header: Option<HeaderName>,
     pub(super) subscription_parameter: String,
     pub(super) body_bytes_max: u64,
-    pub(super) body_pause_max: Duration,
+    /// Of clients that send a body.
+    pub(super) pace: PaceLimits,
+    /// Bodies of answers.
+    pub(super) ahead: ReadAhead,
     pub(super) is_traced: bool,
 }
 
@@ -56,7 +61,8 @@ impl Gateway {
             subscription_header: settings.subscription_header.clone(),
             subscription_parameter: settings.subscription_parameter.clone(),
             body_bytes_max: settings.body_bytes_max,
-            body_pause_max: settings.body_pause_max,
+            pace: PaceLimits::of_clients(settings),
+            ahead: pool.ahead().clone(),
             is_traced: settings.trace,
         }
     }

@@ -8,13 +8,15 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use super::drain::Drain;
 use super::gateway::Gateway;
-use super::stream::Stream;
+use super::stream::{NextAnswer, Stream};
 use crate::limits;
+use crate::pace::PaceLimits;
 use crate::settings::Settings;
 
 /// Limits of connections.
@@ -23,7 +25,7 @@ pub(crate) struct Limits {
     connections_max: usize,
     header_bytes_max: usize,
     header_time_max: Duration,
-    pause_max: Duration,
+    pace: PaceLimits,
 }
 
 impl Limits {
@@ -33,7 +35,7 @@ impl Limits {
             connections_max: settings.connections_max,
             header_bytes_max: settings.header_bytes_max,
             header_time_max: settings.header_time_max,
-            pause_max: settings.body_pause_max,
+            pace: PaceLimits::of_clients(settings),
         }
     }
 }
@@ -64,7 +66,11 @@ async fn connection(
     limits: Limits,
 ) {
     let _ = stream.set_nodelay(true);
+    see_what_is_taken(&stream);
+    let next = NextAnswer::default();
+    let stream = Stream::new(stream, limits.pace, next.clone());
     let service = service_fn(move |request| {
+        next.begins();
         let gateway = gateway.clone();
         async move { Ok::<_, Infallible>(gateway.answer(request, client.ip()).await) }
     });
@@ -73,7 +79,7 @@ async fn connection(
         .header_read_timeout(limits.header_time_max)
         .max_buf_size(limits.header_bytes_max)
         .max_headers(limits::HEADERS_MAX)
-        .serve_connection(TokioIo::new(Stream::new(stream, limits.pause_max)), service);
+        .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,
@@ -85,4 +91,15 @@ async fn connection(
     if let Err(error) = ended {
         tracing::debug!(%error, "client connection ended");
     }
+}
+
+/// Lets the system take little more than it can send. It takes megabytes otherwise, and more only when much of that is gone:
+/// a client that takes its answer steadily, but slowly, would seem to take nothing for longer than a pause may be.
+fn see_what_is_taken(stream: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = SockRef::from(stream).set_tcp_notsent_lowat(limits::UNSENT_BYTES_MAX) {
+        tracing::debug!(%error, "what waits to be sent to a client is not limited");
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = SockRef::from(stream);
 }

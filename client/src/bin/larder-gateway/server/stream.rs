@@ -1,37 +1,48 @@
-//! A client's connection that may not stop taking its answer: one that reads nothing holds a place that others wait for.
+//! A client's connection that may take its answers only so slowly: it holds a place that others wait for.
 
-use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
+use crate::pace::{Pace, PaceLimits};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Sleep, sleep};
 
-/// A stream whose writes fail when nothing was taken for so long.
+/// A stream whose writes fail when the client takes too little of an answer, or too long.
 pub(super) struct Stream {
     stream: TcpStream,
-    pause_max: Duration,
-    /// There while the client is to take something.
-    pause: Option<Pin<Box<Sleep>>>,
+    pace: Pace,
+    next: NextAnswer,
+}
+
+/// The word that the answers before have been taken, and another one begins.
+#[derive(Clone, Default)]
+pub(super) struct NextAnswer(Arc<AtomicBool>);
+
+impl NextAnswer {
+    pub(super) fn begins(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Stream {
-    pub(super) fn new(stream: TcpStream, pause_max: Duration) -> Self {
-        Self { stream, pause_max, pause: None }
+    /// `next` says when an answer begins.
+    pub(super) fn new(stream: TcpStream, limits: PaceLimits, next: NextAnswer) -> Self {
+        Self { stream, pace: Pace::new(limits), next }
     }
 
-    fn paced<T>(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if polled.is_ready() {
-            self.pause = None;
+    fn paced(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if self.next.0.swap(false, Ordering::Relaxed) {
+            self.pace.restart();
+        }
+        if let Poll::Ready(taken) = &polled {
+            self.pace.moved(*taken.as_ref().unwrap_or(&0));
             return polled;
         }
-        let pause_max = self.pause_max;
-        let pause = self.pause.get_or_insert_with(|| Box::pin(sleep(pause_max)));
-        ready!(pause.as_mut().poll(cx));
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing")))
+        ready!(self.pace.poll_spent(cx));
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes its answer too slowly")))
     }
 }
 

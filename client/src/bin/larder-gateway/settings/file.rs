@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use larder_client::external::Secret;
+use larder_client::external::{EntryText, Secret};
 use serde::Deserialize;
 
 use super::rows::{Form, ROWS, Row};
@@ -106,8 +106,8 @@ struct Contents {
 /// Reads a file. The policies of its routes are looked for in its own directory.
 pub(super) fn read(path: &Path) -> Result<Loaded, String> {
     let text = read_text(path)?;
-    let mut read = parse(&text).map_err(|error| format!("{}: {error}", path.display()))?;
     let directory = path.parent().unwrap_or(Path::new(""));
+    let mut read = parse(&text, directory).map_err(|error| format!("{}: {error}", path.display()))?;
     for route in &mut read.entries.routes {
         let policies =
             [&mut route.global_policy, &mut route.product_policy, &mut route.api_policy, &mut route.policy];
@@ -129,7 +129,7 @@ pub(crate) fn read_text(path: &Path) -> Result<String, String> {
     }
 }
 
-fn parse(text: &str) -> Result<Loaded, String> {
+fn parse(text: &str, directory: &Path) -> Result<Loaded, String> {
     // The parser's own rendering shows the line, which may hold a password: only the place is told.
     let contents: Contents = toml::from_str(text).map_err(|error| {
         let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
@@ -137,7 +137,7 @@ fn parse(text: &str) -> Result<Loaded, String> {
     })?;
     let values = contents.settings.into_iter().map(|(key, value)| {
         let row = ROWS.iter().find(|row| row.name == key).ok_or_else(|| unknown(&key))?;
-        Ok((row, texts(row, value).ok_or_else(|| format!("'{key}': {}", expected(row)))?))
+        Ok((row, texts(row, value, directory).map_err(|error| format!("'{key}': {error}"))?))
     });
     let values = values.collect::<Result<_, String>>()?;
     let entries =
@@ -146,15 +146,33 @@ fn parse(text: &str) -> Result<Loaded, String> {
 }
 
 /// The values of a key as the command line would give them.
-fn texts(row: &Row, value: toml::Value) -> Option<Vec<String>> {
-    match (row.form, value) {
+fn texts(row: &Row, value: toml::Value, directory: &Path) -> Result<Vec<String>, String> {
+    if row.form == Form::Entries {
+        return entries(value, directory);
+    }
+    let texts: Option<Vec<String>> = match (row.form, value) {
         (Form::Many, toml::Value::Array(values)) => values.into_iter().map(text).collect(),
         (Form::Many, toml::Value::Table(values)) => {
             values.into_iter().map(|(name, value)| Some(format!("{name}={}", text(value)?))).collect()
         }
         (Form::Many, _) => None,
-        (_, value) => Some(vec![text(value)?]),
-    }
+        (_, value) => text(value).map(|text| vec![text]),
+    };
+    texts.ok_or_else(|| expected(row).to_owned())
+}
+
+/// External caches as the command line would give them; their descriptions are for people.
+fn entries(value: toml::Value, directory: &Path) -> Result<Vec<String>, String> {
+    // What the reader of TOML says may quote a value.
+    let read: Vec<EntryText> = value.try_into().map_err(|_| format!("expected {}", EntryText::FORM))?;
+    let text = |entry: EntryText| {
+        let entry = entry.read(directory)?;
+        match entry.use_from.contains('=') {
+            true => Err("a region's name has no '='".to_owned()),
+            false => Ok(format!("{}={}", entry.use_from, entry.connection_string)),
+        }
+    };
+    read.into_iter().map(text).collect()
 }
 
 fn text(value: toml::Value) -> Option<String> {
@@ -185,7 +203,7 @@ fn first_line(text: &str) -> &str {
 /// The tables of a file with this text.
 #[cfg(test)]
 pub(crate) fn entries_of(text: &str) -> Entries {
-    parse(text).unwrap_or_else(|error| panic!("{error}")).entries
+    parse(text, Path::new("")).unwrap_or_else(|error| panic!("{error}")).entries
 }
 
 #[cfg(test)]
@@ -193,7 +211,7 @@ mod tests {
     use super::*;
 
     fn error(text: &str) -> String {
-        parse(text).err().expect("an error")
+        parse(text, Path::new("")).err().expect("an error")
     }
 
     #[test]
@@ -201,7 +219,7 @@ mod tests {
         let text = "region = \"West Europe\"\ntrace = true\nbackend-connect-ms = 7\n\
                     [named]\nhost = \"h\"\ncalls = 5\n[[route]]\npath = \"/a/{id}\"\nmethods = [\"GET\"]\n\
                     [[subscription]]\nid = \"s\"\nkey = \"hunter2\"\n";
-        let read = parse(text).unwrap();
+        let read = parse(text, Path::new("")).unwrap();
         let values: Vec<_> = read.values.iter().map(|(row, values)| (row.name, values.join(" "))).collect();
         let wanted = [
             ("backend-connect-ms", "7"),
@@ -217,7 +235,23 @@ mod tests {
     #[test]
     fn mistakes_are_told_without_values() {
         assert!(error("regoin = \"x\"").starts_with("there is no setting 'regoin'; there are policy,"));
-        assert!(error("external = \"x\"").contains("a table of strings"));
+        assert!(error("named = \"x\"").contains("a table of strings"));
+        for wrong in
+            ["external = \"hunter2\"", "[external]\nWest = \"hunter2\"", "[[external]]\nWest = \"hunter2\""]
+        {
+            let error = error(wrong);
+            assert!(
+                error.starts_with("'external': expected [[external]] with use-from")
+                    && !error.contains("hunter2")
+            );
+        }
+        let entry = "[[external]]\nuse-from = \"a\"\nconnection-string";
+        let twice = error(&format!("{entry} = \"hunter2\"\nconnection-string-file = \"f\""));
+        assert!(twice.contains("give connection-string or") && !twice.contains("hunter2"), "{twice}");
+        assert!(
+            error(&format!("{entry}-file = \"/nowhere/hunter2\""))
+                .contains("entry 'a': connection-string-file: ")
+        );
         assert!(error("listen = [1]").contains("expected a string"));
         assert!(error("[[route]]\npath = \"/\"\npolcy = \"x\"").contains("line 3: unknown field `polcy`"));
         let broken = error("region = \"x\"\ninternal = \"hunter2\n");

@@ -2,6 +2,8 @@
 //! there. What follows from them together is left to `plan`.
 
 mod file;
+#[cfg(test)]
+mod page;
 mod rows;
 mod sources;
 mod values;

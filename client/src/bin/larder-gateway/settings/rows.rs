@@ -36,8 +36,17 @@ pub(super) enum Form {
     One,
     /// Several times; in the environment separated by newlines or `;`, in the file an array or a table.
     Many,
+    /// As many, but in the file they are tables of external caches.
+    Entries,
     /// Without a value on the command line; elsewhere `true` or `false`.
     Switch,
+}
+
+impl Form {
+    /// Whether it may be given several times.
+    pub(super) fn is_repeatable(self) -> bool {
+        matches!(self, Self::Many | Self::Entries)
+    }
 }
 
 /// All settings.
@@ -50,9 +59,19 @@ pub(super) const ROWS: &[Row] = &[
         "backend",
         "URL",
         "",
-        "Backend: http://HOST:PORT, or with a path that goes before every request's",
+        "Backend: http://HOST:PORT or https://HOST, or with a path that goes before every request's",
         |settings, text| {
             settings.backend = if text.is_empty() { None } else { Some(backend_url(text)?) };
+            Ok(())
+        },
+    ),
+    one(
+        "backend-ca",
+        "FILE",
+        "",
+        "PEM file with root certificates of https backends to trust beside the platform's",
+        |settings, text| {
+            settings.backend_ca = settings.path(text);
             Ok(())
         },
     ),
@@ -74,7 +93,7 @@ pub(super) const ROWS: &[Row] = &[
         "internal",
         "HOST:PORT,...",
         "127.0.0.1:6379",
-        "Nodes of the regional larder cluster, options of a connection string after them; empty for none",
+        "Nodes of the regional Larder cluster, options of a connection string after them; empty for none",
         |settings, text| {
             settings.internal = (!text.is_empty()).then(|| Secret::new(text));
             Ok(())
@@ -88,7 +107,7 @@ pub(super) const ROWS: &[Row] = &[
         settings.service = text.to_owned();
         Ok(())
     }),
-    many(
+    entries(
         "external",
         "REGION=CONNECTION_STRING",
         "External cache, and the region it is used from, or Default",
@@ -170,7 +189,7 @@ pub(super) const ROWS: &[Row] = &[
         "origin-parallel",
         "N",
         "0",
-        "Misses of cache-lookup, per route, that may be at the backend at the same time, up to 100000; 0 for no limit",
+        "Misses of cache-lookup, per route, that may be at the backend at the same time; 0 for no limit",
         |settings, text| {
             settings.origin_parallel = number(text, 0..=limits::BACKEND_REQUESTS_MAX)?;
             Ok(())
@@ -180,7 +199,7 @@ pub(super) const ROWS: &[Row] = &[
         "origin-wait-ms",
         "MS",
         "1000",
-        "How long such a miss waits for its turn, 0 to 60000; then it is a 503",
+        "How long such a miss waits for its turn; then it is a 503",
         |settings, text| {
             settings.origin_wait = Duration::from_millis(number(text, 0..=60_000)?);
             Ok(())
@@ -190,7 +209,7 @@ pub(super) const ROWS: &[Row] = &[
         "purge-seen-ms",
         "MS",
         "1000",
-        "How soon responses that another gateway purged are gone here, 0 to 60000",
+        "How soon responses that another gateway purged are gone here",
         |settings, text| {
             settings.purge_seen = Duration::from_millis(number(text, 0..=60_000)?);
             Ok(())
@@ -200,7 +219,7 @@ pub(super) const ROWS: &[Row] = &[
         "value-bytes-max",
         "BYTES",
         "2097152",
-        "The largest value or response that is stored or given, 1024 to 268435456",
+        "The largest value or response that is stored or given",
         |settings, text| {
             settings.value_bytes_max = number(text, limits::VALUE_BYTES_MIN..=RESPONSE_BODY_BYTES_MAX)?;
             Ok(())
@@ -291,6 +310,36 @@ pub(super) const ROWS: &[Row] = &[
             Ok(())
         },
     ),
+    one(
+        "body-rate-min",
+        "BYTES",
+        "512",
+        "Bytes a second of a client that sends a body, or takes an answer, in the long run; 0 for any",
+        |settings, text| {
+            settings.body_rate_min = number(text, 0..=limits::RATE_MAX)?;
+            Ok(())
+        },
+    ),
+    one(
+        "body-total-seconds-max",
+        "S",
+        "3600",
+        "All waiting for a client during one body",
+        |settings, text| {
+            settings.body_total_max = Duration::from_secs(number(text, 1..=limits::BODY_TOTAL_SECONDS_MAX)?);
+            Ok(())
+        },
+    ),
+    one(
+        "buffer-bytes-max",
+        "BYTES",
+        "1048576",
+        "Bytes of a body, either way, that are read ahead of whoever takes it",
+        |settings, text| {
+            settings.buffer_bytes_max = number(text, 0..=limits::BUFFER_BYTES_MAX)?;
+            Ok(())
+        },
+    ),
     one("backend-connect-ms", "MS", "3000", "Until a connection to a backend is there", |settings, text| {
         settings.backend_connect_max = Duration::from_millis(number(text, 1..=60_000)?);
         Ok(())
@@ -363,6 +412,10 @@ const fn many(name: &'static str, value: &'static str, help: &'static str, parse
     Row { name, value, default: "", help, form: Form::Many, parse }
 }
 
+const fn entries(name: &'static str, value: &'static str, help: &'static str, parse: Parse) -> Row {
+    Row { name, value, default: "", help, form: Form::Entries, parse }
+}
+
 const fn switch(name: &'static str, help: &'static str, parse: Parse) -> Row {
     Row { name, value: "", default: "false", help, form: Form::Switch, parse }
 }
@@ -372,9 +425,9 @@ pub(crate) fn backend_url(text: &str) -> Result<Url, String> {
     if text.contains('@') {
         return Err("a user name or password in the URL is not supported".to_owned());
     }
-    let url = Url::parse(text).filter(|url| &*url.scheme == "http" && !url.host.is_empty());
+    let url = Url::parse(text).filter(|url| !url.host.is_empty());
     url.filter(|_| !text.contains(['?', '#']))
-        .ok_or_else(|| "expected http://HOST:PORT or http://HOST:PORT/PATH".to_owned())
+        .ok_or_else(|| "expected http://HOST:PORT or https://HOST:PORT, and perhaps /PATH".to_owned())
 }
 
 impl Settings {

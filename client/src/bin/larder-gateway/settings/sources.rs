@@ -90,7 +90,7 @@ fn read_files(matches: &ArgMatches) -> Result<(InFiles, Entries), String> {
             let values = values.into_iter().map(|value| (base.to_path_buf(), value));
             let from = format!("{path}: {}", row.name);
             match given.get_mut(row.name) {
-                Some(known) if row.form == Form::Many => known.values.extend(values),
+                Some(known) if row.form.is_repeatable() => known.values.extend(values),
                 Some(known) => return Err(format!("{from} is given twice: see {}", known.from)),
                 None => {
                     given.insert(row.name, Given { from, values: values.collect() });
@@ -134,7 +134,7 @@ fn flag(matches: &ArgMatches, row: &Row) -> Option<Given> {
     let from = format!("--{}", row.name);
     match row.form {
         Form::Switch => matches.get_flag(row.name).then(|| Given::new(from, ["true".to_owned()])),
-        Form::One | Form::Many => {
+        Form::One | Form::Many | Form::Entries => {
             let values = matches.get_many::<String>(row.name)?;
             Some(Given::new(from, values.cloned()))
         }
@@ -143,7 +143,7 @@ fn flag(matches: &ArgMatches, row: &Row) -> Option<Given> {
 
 fn variable(row: &Row) -> Result<Option<Given>, String> {
     let Some(text) = environment(row.name)? else { return Ok(None) };
-    let values = if row.form == Form::Many { split(&text) } else { vec![text] };
+    let values = if row.form.is_repeatable() { split(&text) } else { vec![text] };
     Ok(Some(Given::new(variable_name(row.name), values)))
 }
 
@@ -161,11 +161,12 @@ fn split(list: &str) -> Vec<String> {
 }
 
 fn default(row: &Row) -> Given {
-    let value = (row.form != Form::Many).then(|| row.default.to_owned());
+    let value = (!row.form.is_repeatable()).then(|| row.default.to_owned());
     Given::new(row.name.to_owned(), value)
 }
 
-fn variable_name(name: &str) -> String {
+/// The variable of a setting.
+pub(super) fn variable_name(name: &str) -> String {
     format!("{PREFIX}{}", name.to_ascii_uppercase().replace('-', "_"))
 }
 
@@ -173,7 +174,7 @@ fn argument(row: &'static Row) -> Arg {
     let argument = Arg::new(row.name).long(row.name);
     match row.form {
         Form::Switch => argument.action(ArgAction::SetTrue).help(row.help),
-        Form::Many => {
+        Form::Many | Form::Entries => {
             argument.action(ArgAction::Append).value_name(row.value).help(format!("{}; repeatable", row.help))
         }
         Form::One if row.default.is_empty() => argument.value_name(row.value).help(row.help),

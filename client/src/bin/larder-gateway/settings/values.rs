@@ -65,6 +65,15 @@ pub(crate) struct Settings {
     pub(crate) body_bytes_max: u64,
     /// Between two pieces of a body that a client sends, or takes.
     pub(crate) body_pause_max: Duration,
+    /// Bytes a second that a client sends, or takes, in the long run; 0 for any.
+    pub(crate) body_rate_min: u64,
+    /// All waiting for a client during one body.
+    pub(crate) body_total_max: Duration,
+    /// Bytes of a body that are read ahead of whoever takes it.
+    pub(crate) buffer_bytes_max: usize,
+    /// Root certificates of backends to trust besides.
+    pub(crate) backend_ca: Option<PathBuf>,
+    /// Until a connection to a backend is there.
     pub(crate) backend_connect_max: Duration,
     /// Until a backend answers, and between two pieces of its body.
     pub(crate) backend_pause_max: Duration,

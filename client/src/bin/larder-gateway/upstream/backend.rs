@@ -9,25 +9,31 @@ use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::ext::ReasonPhrase;
 use hyper::header::{CONTENT_LENGTH, HOST, HeaderValue, TRANSFER_ENCODING};
+use hyper::http::uri::Authority;
 use hyper::{HeaderMap, Method, Request, Uri};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use larder_client::TlsError;
 use larder_client::context::{Content, Response, Url};
+use larder_client::http::ReadAhead;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::body::{BodyError, Paced, Upload, Watched};
+use super::connector::Connector;
 use super::error::BackendError;
 use crate::headers::{drop_for_connection, drop_hop_by_hop, drop_length};
 use crate::limits;
+use crate::pace::PaceLimits;
 use crate::settings::Settings;
 
 /// Connections to all backends. Cloning it is cheap and shares everything.
 #[derive(Clone)]
 pub(crate) struct Pool {
-    client: Client<HttpConnector, Outgoing>,
+    client: Client<Connector, Outgoing>,
+    connector: Connector,
     pause_max: Duration,
     requests_max: usize,
+    ahead: ReadAhead,
 }
 
 /// The body of a request to a backend.
@@ -36,15 +42,29 @@ type Outgoing = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 impl Pool {
     /// A pool with the limits of the settings. Nothing is connected yet.
     pub(crate) fn new(settings: &Settings) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(settings.backend_connect_max));
-        connector.set_nodelay(true);
+        let connector = Connector::new(settings.backend_connect_max, settings.backend_ca.clone());
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(settings.backend_idle_max)
             .pool_max_idle_per_host(limits::BACKEND_IDLE_MAX)
-            .build(connector);
-        Self { client, pause_max: settings.backend_pause_max, requests_max: settings.backend_requests_max }
+            .build(connector.clone());
+        Self {
+            client,
+            connector,
+            pause_max: settings.backend_pause_max,
+            requests_max: settings.backend_requests_max,
+            ahead: ReadAhead::new(settings.buffer_bytes_max),
+        }
+    }
+
+    /// Whether backends with such a URL can be reached at all.
+    pub(crate) fn check(&self, url: &Url) -> Result<(), TlsError> {
+        if &*url.scheme == "https" { self.connector.tls().map(|_| ()) } else { Ok(()) }
+    }
+
+    /// How bodies are read ahead of whoever takes them.
+    pub(crate) fn ahead(&self) -> &ReadAhead {
+        &self.ahead
     }
 }
 
@@ -85,11 +105,12 @@ impl Backend {
     /// Asks it. The body of its answer is still to be read, and has its limits with it.
     pub(crate) async fn ask(&self, question: Question) -> Result<Response, BackendError> {
         let uri = uri(&question.url).ok_or(BackendError::Path)?;
-        let turn = self.turn().await?;
-        let upload = Arc::new(Upload::default());
         let mut headers = question.headers;
         frame(&mut headers, &question.body);
-        let mut request = Request::new(outgoing(question.body, &upload));
+        let upload = Arc::new(Upload::default());
+        let body = self.outgoing(question.body, &upload).await?;
+        let turn = self.turn().await?;
+        let mut request = Request::new(body);
         *request.method_mut() = question.method;
         let own = uri.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
         *request.uri_mut() = uri;
@@ -100,6 +121,25 @@ impl Backend {
             return Err(BackendError::Unreachable);
         }
         Ok(response(answer, self.pool.pause_max, turn))
+    }
+
+    /// The body of a request, so much of it as may be read ahead: a client that is slow to send it holds no turn.
+    async fn outgoing(&self, body: Content, upload: &Arc<Upload>) -> Result<Outgoing, BackendError> {
+        let body = match body {
+            Content::Bytes(bytes) => {
+                return Ok(Full::new(bytes).map_err(|never| match never {}).boxed_unsync());
+            }
+            Content::Absent | Content::Consumed => {
+                return Ok(Empty::new().map_err(|never| match never {}).boxed_unsync());
+            }
+            Content::Stream(body) => body,
+        };
+        let mut body = self.pool.ahead.read(body);
+        body.settled().await.map_err(|error| match BodyError::find(&*error) {
+            Some(error) => error.into(),
+            None => BackendError::ClientGone,
+        })?;
+        Ok(Watched { body, upload: upload.clone() }.boxed_unsync())
     }
 
     async fn turn(&self) -> Result<OwnedSemaphorePermit, BackendError> {
@@ -117,13 +157,14 @@ impl Backend {
         request: Request<Outgoing>,
         upload: &Upload,
     ) -> Result<hyper::Response<Incoming>, BackendError> {
+        let host = request.uri().authority().cloned();
         let answer = self.pool.client.request(request);
         tokio::pin!(answer);
         let mut seen = upload.seen();
         loop {
             match tokio::time::timeout(self.pool.pause_max, &mut answer).await {
                 Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(error)) => return Err(reason(&error)),
+                Ok(Err(error)) => return Err(reason(&error, host.as_ref())),
                 Err(_) => {
                     let now = upload.seen();
                     if now.is_some() && now == seen {
@@ -137,12 +178,22 @@ impl Backend {
 }
 
 fn uri(url: &Url) -> Option<Uri> {
-    if &*url.scheme != "http" || has_dot_segments(&url.path) {
+    let standard = standard_port(&url.scheme)?;
+    if has_dot_segments(&url.path) {
         return None;
     }
-    let port = if url.port == 80 { String::new() } else { format!(":{}", url.port) };
-    let parts = Uri::builder().scheme("http").authority(format!("{}{port}", url.host));
+    let port = if url.port == standard { String::new() } else { format!(":{}", url.port) };
+    let parts = Uri::builder().scheme(&*url.scheme).authority(format!("{}{port}", url.host));
     parts.path_and_query(format!("{}{}", url.path, url.query_string())).build().ok()
+}
+
+/// The port that a URL of this scheme need not name; none for schemes that are not spoken.
+fn standard_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        "http" => Some(80),
+        "https" => Some(443),
+        _ => None,
+    }
 }
 
 /// Whether a backend that resolves the path (RFC 3986, section 5.2.4), decoded or not, could leave the
@@ -176,19 +227,12 @@ fn frame(headers: &mut HeaderMap, body: &Content) {
     };
 }
 
-fn outgoing(body: Content, upload: &Arc<Upload>) -> Outgoing {
-    match body {
-        Content::Stream(body) => Watched { body, upload: upload.clone() }.boxed_unsync(),
-        Content::Bytes(bytes) => Full::new(bytes).map_err(|never| match never {}).boxed_unsync(),
-        Content::Absent | Content::Consumed => Empty::new().map_err(|never| match never {}).boxed_unsync(),
-    }
-}
-
-fn reason(error: &hyper_util::client::legacy::Error) -> BackendError {
+fn reason(error: &hyper_util::client::legacy::Error, backend: Option<&Authority>) -> BackendError {
     if let Some(error) = BodyError::find(error) {
         return error.into();
     }
-    tracing::warn!(error = error as &dyn std::error::Error, "backend cannot be reached");
+    let backend = backend.map_or("", Authority::as_str);
+    tracing::warn!(backend, error = error as &dyn std::error::Error, "backend cannot be reached");
     BackendError::Unreachable
 }
 
@@ -200,7 +244,9 @@ fn response(answer: hyper::Response<Incoming>, pause_max: Duration, turn: OwnedS
     let reason = head.extensions.get::<ReasonPhrase>();
     response.reason = reason.and_then(|reason| std::str::from_utf8(reason.as_bytes()).ok()).map(Into::into);
     response.headers = head.headers;
-    response.body = Content::Stream(Paced::from_backend(body, pause_max, turn).into_stream());
+    // A backend may be as slow as it likes, but for pauses.
+    let limits = PaceLimits { pause_max, rate_min: 0, total_max: Duration::MAX };
+    response.body = Content::Stream(Paced::from_backend(body, limits, turn).into_stream());
     response
 }
 
@@ -209,7 +255,7 @@ impl fmt::Display for Backend {
         let Url { scheme, host, port, path, .. } = &self.url;
         match port {
             _ if host.is_empty() => f.write_str("no backend yet: to serve, give --backend"),
-            80 => write!(f, "{scheme}://{host}{path}"),
+            _ if standard_port(scheme) == Some(*port) => write!(f, "{scheme}://{host}{path}"),
             _ => write!(f, "{scheme}://{host}:{port}{path}"),
         }
     }

@@ -1,4 +1,4 @@
-//! Bodies that are passed on as they come: whoever sends one may pause only so long, and a client may send only so much.
+//! Bodies that are passed on as they come: whoever sends one may be only so slow, and a client may send only so much.
 
 use std::error::Error;
 use std::fmt;
@@ -6,13 +6,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
+use crate::pace::{Pace, PaceLimits};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use larder_client::context::StreamBody;
+use larder_client::http::AheadBody;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Sleep, sleep};
 
 /// Who sends a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,21 +26,19 @@ pub(crate) enum Side {
 pub(crate) enum BodyError {
     /// The connection broke off, or what came is no HTTP.
     Broken(Side, hyper::Error),
-    /// Nothing came in time.
-    Silent(Side),
+    /// Nothing, or too little, came in time.
+    Slow(Side),
     /// The client sends more than is allowed.
     TooLong,
 }
 
-/// A body with a limit on the time to its next frame. Time in which nobody asks for a frame, because the receiver is
-/// slow, does not count.
+/// A body with limits on the time that it takes. Time in which nobody asks for a frame, because the receiver is slow,
+/// does not count.
 pub(crate) struct Paced {
     body: Incoming,
     side: Side,
-    pause_max: Duration,
+    pace: Pace,
     bytes_left: u64,
-    /// There while a frame is awaited.
-    pause: Option<Pin<Box<Sleep>>>,
     /// Kept until the body has been passed on.
     _turn: Option<OwnedSemaphorePermit>,
 }
@@ -61,14 +59,14 @@ impl Upload {
 
 impl Paced {
     /// The body of a request, of at most so many bytes.
-    pub(crate) fn from_client(body: Incoming, pause_max: Duration, bytes_max: u64) -> Self {
-        Self { body, side: Side::Client, pause_max, bytes_left: bytes_max, pause: None, _turn: None }
+    pub(crate) fn from_client(body: Incoming, limits: PaceLimits, bytes_max: u64) -> Self {
+        Self { body, side: Side::Client, pace: Pace::new(limits), bytes_left: bytes_max, _turn: None }
     }
 
     /// The body of an answer; the turn at the backend ends with it.
-    pub(super) fn from_backend(body: Incoming, pause_max: Duration, turn: OwnedSemaphorePermit) -> Self {
+    pub(super) fn from_backend(body: Incoming, limits: PaceLimits, turn: OwnedSemaphorePermit) -> Self {
         let (side, bytes_left) = (Side::Backend, u64::MAX);
-        Self { body, side, pause_max, bytes_left, pause: None, _turn: Some(turn) }
+        Self { body, side, pace: Pace::new(limits), bytes_left, _turn: Some(turn) }
     }
 
     /// As the context of a request keeps it.
@@ -87,20 +85,18 @@ impl Body for Paced {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let side = self.side;
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
-            self.pause = None;
             let frame = frame.map(|frame| frame.map_err(|error| BodyError::Broken(side, error)));
             if let Some(Ok(frame)) = &frame {
-                let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
-                let Some(left) = self.bytes_left.checked_sub(bytes) else {
+                let bytes = frame.data_ref().map_or(0, Bytes::len);
+                self.pace.moved(bytes);
+                let Some(left) = self.bytes_left.checked_sub(bytes as u64) else {
                     return Poll::Ready(Some(Err(BodyError::TooLong)));
                 };
                 self.bytes_left = left;
             }
             return Poll::Ready(frame);
         }
-        let pause_max = self.pause_max;
-        let pause = self.pause.get_or_insert_with(|| Box::pin(sleep(pause_max)));
-        pause.as_mut().poll(cx).map(|()| Some(Err(BodyError::Silent(side))))
+        self.pace.poll_spent(cx).map(|()| Some(Err(BodyError::Slow(side))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -112,9 +108,9 @@ impl Body for Paced {
     }
 }
 
-/// A request's body that says how far it has come, whatever it is made of.
+/// A request's body that says how far it has come.
 pub(super) struct Watched {
-    pub(super) body: StreamBody,
+    pub(super) body: AheadBody<Box<dyn Error + Send + Sync>>,
     pub(super) upload: Arc<Upload>,
 }
 
@@ -172,7 +168,7 @@ impl fmt::Display for BodyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Broken(side, error) => write!(f, "the {side}'s body broke off: {error}"),
-            Self::Silent(side) => write!(f, "the {side} fell silent within a body"),
+            Self::Slow(side) => write!(f, "the {side} was too slow with a body"),
             Self::TooLong => f.write_str("the body is too long"),
         }
     }

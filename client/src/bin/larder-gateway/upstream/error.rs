@@ -18,7 +18,7 @@ pub(crate) enum BackendError {
     /// The path makes no URL.
     Path,
     /// The client did not send its body in time.
-    ClientSilent,
+    ClientSlow,
     /// The client broke off.
     ClientGone,
     /// The client's body is too long.
@@ -33,7 +33,7 @@ impl BackendError {
             Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Path | Self::ClientGone => StatusCode::BAD_REQUEST,
-            Self::ClientSilent => StatusCode::REQUEST_TIMEOUT,
+            Self::ClientSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
         }
     }
@@ -43,10 +43,10 @@ impl From<&BodyError> for BackendError {
     fn from(error: &BodyError) -> Self {
         match error {
             BodyError::Broken(Side::Client, _) => Self::ClientGone,
-            BodyError::Silent(Side::Client) => Self::ClientSilent,
+            BodyError::Slow(Side::Client) => Self::ClientSlow,
             BodyError::TooLong => Self::TooLong,
             BodyError::Broken(Side::Backend, _) => Self::Unreachable,
-            BodyError::Silent(Side::Backend) => Self::TimedOut,
+            BodyError::Slow(Side::Backend) => Self::TimedOut,
         }
     }
 }
@@ -58,7 +58,7 @@ impl fmt::Display for BackendError {
             Self::TimedOut => "the backend did not answer in time",
             Self::Busy => "too many requests are waiting for the backend",
             Self::Path => "the path cannot be asked for",
-            Self::ClientSilent => "the body of the request did not come in time",
+            Self::ClientSlow => "the body of the request did not come in time",
             Self::ClientGone => "the body of the request ended too early",
             Self::TooLong => "the body of the request is too long",
         })

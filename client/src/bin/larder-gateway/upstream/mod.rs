@@ -3,6 +3,7 @@
 
 mod backend;
 mod body;
+mod connector;
 mod error;
 
 pub(crate) use backend::{Backend, Pool, Question, has_dot_segments};
