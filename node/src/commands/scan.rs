@@ -72,7 +72,7 @@ fn keys(cx: &mut WalkCx<'_, '_>, mut args: Args<'_>, out: &mut Out<'_>) -> Outco
     let pattern = args.bytes()?;
     let (mut names, mut found) = (Vec::new(), 0);
     let mut name_out = out.part(&mut names);
-    cx.keys.scan(Cursor::default(), usize::MAX, |key, _| {
+    cx.keys.each(|key| {
         if pattern == b"*" || glob::matches(pattern, key) {
             name_out.bulk(key);
             found += 1;
@@ -347,6 +347,19 @@ mod tests {
         assert!(rest.is_disjoint(&seen), "a key came twice");
         seen.extend(rest);
         assert_eq!(seen, keys);
+    }
+
+    /// A store of this size has so many shards that a step of a scan ends before all were seen.
+    #[test]
+    fn keys_sees_all_shards_of_a_large_store() {
+        let mut bench = Bench::with_memory(1 << 30);
+        let names: BTreeSet<String> = (0..2_000).map(|number| format!("k{number}")).collect();
+        for name in &names {
+            bench.run(&format!("set {name} v"));
+        }
+        let (_, keys) = parts(&bench.run("keys *"));
+        assert_eq!(keys, names);
+        assert_eq!(parts(&bench.run("keys k199?")).1.len(), 10);
     }
 
     #[test]

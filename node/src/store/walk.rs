@@ -168,6 +168,17 @@ impl<'w, 's> Walker<'w, 's> {
         Cursor(0)
     }
 
+    /// Visits all keys, however many shards they lie in.
+    pub fn each(&self, mut visit: impl FnMut(&[u8])) {
+        let mut cursor = Cursor::default();
+        loop {
+            cursor = self.scan(cursor, usize::MAX, |key, _| visit(key));
+            if cursor == Cursor::default() {
+                return;
+            }
+        }
+    }
+
     /// Visits a key chosen at random, if there is one.
     pub fn random(&self, random: &mut Rng, visit: impl FnOnce(&[u8])) {
         if self.store.size(self.database).keys == 0 {
