@@ -106,14 +106,17 @@ fn shed(draft: &mut Draft<'_>, partition: Partition) {
     let mut holders = draft.lasting(partition);
     let surplus = holders.len().saturating_sub(draft.wanted + 1);
     let ready = draft.is_quiet(partition);
-    for _ in 0..surplus {
+    for dropped in 0..surplus {
         let Some(victim) = victim(draft, partition, &holders) else { return };
         holders.retain(|place| *place != victim);
         draft.nodes[victim].held -= draft.weight(partition);
         let node = draft.nodes[victim].id;
         draft.touch(partition);
         if ready && draft.row(partition).owner == Some(node) {
-            draft.hand_over(partition, BALANCE_HAND_OVERS_MAX);
+            // Once a copy goes, it may be the one that would take over: the next round knows which are left.
+            if dropped == 0 {
+                draft.hand_over(partition, BALANCE_HAND_OVERS_MAX);
+            }
             return;
         } else if ready {
             draft.drop_copy(partition, node);

@@ -349,6 +349,17 @@ fn bytes_that_are_unevenly_spread_are_evened_out() {
     assert!(held.values().all(|held| held.abs_diff(mean) < mean / 10), "{held:?}");
 }
 
+/// An owner that holds too much hands over to nobody whose copy goes in the same round.
+#[test]
+fn copies_that_nobody_needs_any_more_go_without_a_vain_hand_over() {
+    let mut world = World::new(5, 2, 0);
+    world.round();
+    world.round();
+    world.apply(Change::Replicas(0));
+    world.rest();
+    world.check_rest(true);
+}
+
 /// What happens to a cluster at rest.
 #[derive(Clone, Debug)]
 enum Event {
